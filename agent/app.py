@@ -24,6 +24,7 @@ from agent.runtime.loop_watch import watch_loop
 from agent.runtime.mqtt import new_mqtt
 from agent.runtime.parts import Parts
 from agent.runtime.polling import Polling
+from agent.runtime.recent_file import RecentFile
 from agent.runtime.repairs import Repairs
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import Rounds
@@ -151,6 +152,7 @@ class Agent:
         self.timer = RoundTimer(self.rounds, self.in_force, self.book, self.fan_out, self._polling)
         self.in_force.on_interval_changed = self.timer.on_interval_changed
         self.snapshots = Snapshots(lambda: self.setup, self._parts)
+        self.recent_file = RecentFile(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_identity(self.identity.figures)
         self.metrics.watch_discovery(self.discovery.figures)
@@ -204,6 +206,7 @@ class Agent:
         )
         self.snapshots.restore()
         self.repairs.restore()
+        self.recent_file.restore()
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
             # Before the first figures: what was not offered by then is deleted from brokers.
@@ -235,6 +238,7 @@ class Agent:
                 tasks.create_task(self.meters.run(), name="meters"),
                 tasks.create_task(self.in_force.run(), name="reload"),
                 tasks.create_task(self.snapshots.run(), name="snapshot"),
+                tasks.create_task(self.recent_file.run(), name="recent"),
                 *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
@@ -246,6 +250,7 @@ class Agent:
             for task in running:
                 task.cancel()
         await self.snapshots.close()
+        await self.recent_file.close()
         self.book.close()
         log.info("agent stopped", ran_s=round(time.time() - self.started_at, 1))
 

@@ -81,6 +81,10 @@ class Config(Section):
         """Return the file that keeps statuses over a restart, of a configuration read from `config_file`."""
         return self.snapshot.path(config_file, self.history.path(config_file))
 
+    def recent_path(self, config_file: Path) -> Path:
+        """Return the file that keeps units' last 24 hours, beside the history; written only if history is kept."""
+        return self.history.path(config_file).with_name(f"{config_file.stem}.recent")
+
     @field_validator("shard")
     @classmethod
     def _refuse_unshardable(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:

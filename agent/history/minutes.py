@@ -91,6 +91,12 @@ class Row:
         """Energy by source over the seconds that were watched, J."""
         return {source: watts * self.watched_s for source, watts in self.watts.items()}
 
+    @property
+    def operational_efficiency_ratio(self) -> float | None:
+        """Mean operating over mean deployed; None if nothing was deployed, or units answered and none could be read."""
+        is_unknown = not (self.known_hs or self.operating_hs) and self.units_by_state.get(UnitState.UNREADABLE, 0) > 0
+        return self.operating_hs / self.deployed_hs if self.deployed_hs and not is_unknown else None
+
     def values(self) -> Values:
         """Return the row in the order of `COLUMNS`."""
         return (

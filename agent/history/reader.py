@@ -135,6 +135,31 @@ class HistoryReader:
         with HISTORY.translated(self.path):
             return list(read_repairs(self._connection, closed_from=closed_from))
 
+    def latest_changes(self, unit_id: str, start: float, limit: int) -> list[Change]:
+        """Return the states that a unit entered since `start`, and the one it is in, latest first.
+
+        Args:
+            unit_id: The unit.
+            start: Unix time, s.
+            limit: At most so many.
+        """
+        query = (
+            "WITH wanted (id) AS (SELECT id FROM names WHERE name = ?)"
+            " SELECT states.name, whys.name, since, until FROM changes"
+            " JOIN names AS states ON states.id = state JOIN names AS whys ON whys.id = why"
+            " WHERE unit = (SELECT id FROM wanted) AND since >= ?"
+            " UNION SELECT states.name, whys.name, since, until FROM changes"
+            " JOIN names AS states ON states.id = state JOIN names AS whys ON whys.id = why"
+            " WHERE unit = (SELECT id FROM wanted) AND until IS NULL"
+            " ORDER BY since DESC LIMIT ?"
+        )
+        with HISTORY.translated(self.path):
+            found = self._connection.execute(query, (unit_id, start, limit)).fetchall()
+        return [
+            Change(unit_id=unit_id, state=state, why=why, since=since, until=until)
+            for state, why, since, until in found
+        ]
+
     def interrupt_after(self, seconds: float, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""
         deadline = time.monotonic() + seconds

@@ -14,6 +14,7 @@ from agent.runtime.setup import Setup
 from agent.runtime.unread_log import UnreadLog
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
+from agent.site.recent.days import RecentDays
 from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
@@ -32,6 +33,7 @@ class FanOut:
     Attributes:
         mqtt: As given; a standby replaces it when it takes over.
         unread: Fields of units' replies that nobody reads.
+        recent: The last 24 hours of every unit.
         is_silent: True while another agent publishes the site: nothing leaves this one but its own numbers.
     """
 
@@ -43,6 +45,7 @@ class FanOut:
         self._changes = ChangeLog()
         self._mismatches = MismatchLog()
         self.unread = UnreadLog()
+        self.recent = RecentDays()
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -70,6 +73,7 @@ class FanOut:
     def on_status(self, status: UnitStatus, before: UnitState) -> None:
         """Pass on a unit's new status, with the state before it."""
         self.metrics.on_unit(status)
+        self.recent.on_status(status)
         if self.is_silent:
             return
         self.mqtt.on_unit(status)
@@ -83,6 +87,7 @@ class FanOut:
     def remove_unit(self, unit_id: str) -> None:
         """Drop a unit that left the ledger; history counts the units that are there at the end of a minute."""
         self.metrics.remove_unit(unit_id)
+        self.recent.remove(unit_id)
         self.mqtt.remove_unit(unit_id)
         self._mismatches.forget(unit_id)
         self.unread.forget((unit_id,))
@@ -101,8 +106,13 @@ class FanOut:
         if is_silent:
             self.withdraw()
 
-    def close_interval(self) -> None:
-        """Log how many more units changed, and how many more fields nobody reads, than were named."""
+    def close_interval(self, at: float) -> None:
+        """Log how many more units changed, and how many more fields nobody reads, than were named.
+
+        Args:
+            at: Unix time, s.
+        """
+        self.recent.set_time(at)
         self._changes.close_interval()
         self._mismatches.close_interval()
         self.unread.close_interval()

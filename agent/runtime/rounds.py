@@ -207,7 +207,7 @@ class Rounds:
         if is_look:
             self._repairs.close_round()
             yield
-        self._fan_out.close_interval()
+        self._fan_out.close_interval(at)
         metered = self._metered()
         for status in self._tracker.take_meters(metered.unit_watts):
             self._fan_out.metrics.on_unit(status)

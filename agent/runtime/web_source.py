@@ -9,11 +9,18 @@ from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
 from agent.exporters.web.repair_api import RepairApi
 from agent.exporters.web.source import Source
+from agent.history.reader import read_history
+from agent.history.state_changes import Change
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standby import Standby
+from agent.runtime.trends import TrendReader
 from agent.site.totals import SiteFigures
 from agent.text.lateness import lateness_text
+
+# A page waits so long for a unit's past, and shows so much of it.
+CHANGES_READ_S = 2.0
+CHANGES_SHOWN = 50
 
 
 def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None = None) -> Source:
@@ -30,6 +37,14 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
     def history(query: HistoryQuery, is_wanted: Callable[[], bool]) -> HistoryAnswer:
         config = setup().config
         return answer_history(config.history.path(setup().path), config.title, query, is_wanted)
+
+    def unit_changes(unit_id: str, start: float) -> list[Change]:
+        reader = read_history(setup().config.history.path(setup().path))
+        try:
+            reader.interrupt_after(CHANGES_READ_S)
+            return reader.latest_changes(unit_id, start, CHANGES_SHOWN)
+        finally:
+            reader.close()
 
     async def scrape(
         accept: str = "", accept_encoding: str = "", *, scope: Literal["all", "site"] = "all"
@@ -51,6 +66,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         clock=time.monotonic,
         passive=lambda: None if standby is None else standby.refusal(),
     )
+    trends = TrendReader(lambda: setup().config.history.path(setup().path), lambda: setup().config.site.zone)
     return Source(
         name=config.title,
         version=__version__,
@@ -71,6 +87,10 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         whereabouts=identity.whereabouts,
         counts_simulated=lambda: counting.counts_simulated,
         history=history if config.history.keep else None,
+        unit_changes=unit_changes if config.history.keep else None,
+        trends=trends.read if config.history.keep else None,
+        recent=lambda unit_id: fan_out.recent.slots(unit_id, time.time()),
+        web_port=lambda: setup().config.identity.web_port,
         history_trouble=lambda: fan_out.history_trouble,
         energy=lambda: rounds.energy.energy,
         delivered_hs=rounds.delivered_hs,

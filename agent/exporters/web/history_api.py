@@ -171,11 +171,6 @@ def answer_history(
     )
 
 
-def _efficiency(row: Row) -> float | None:
-    is_unknown = not (row.known_hs or row.operating_hs) and row.units_by_state.get(UnitState.UNREADABLE, 0) > 0
-    return row.operating_hs / row.deployed_hs if row.deployed_hs and not is_unknown else None
-
-
 def _row(row: Row) -> HistoryRow:
     rate_ths = row.efficient_hs / HS_PER_THS
     return HistoryRow(
@@ -190,7 +185,7 @@ def _row(row: Row) -> HistoryRow:
         uplift_hs=row.uplift_hs,
         losses_hs=dict(row.losses_hs),
         known_hs=row.known_hs,
-        operational_efficiency_ratio=_efficiency(row),
+        operational_efficiency_ratio=row.operational_efficiency_ratio,
         coverage_ratio=row.known_hs * row.watched_s / (row.deployed_hs * row.span_s) if row.deployed_hs else None,
         watts=dict(row.watts),
         joules=row.joules,

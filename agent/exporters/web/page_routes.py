@@ -1,12 +1,15 @@
 """Handlers of the pages: each collects immutable values on the event loop and draws in a thread."""
 
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from aiohttp import web
 
-from agent.errors import QueryError
+from agent.errors import HistoryError, QueryError
 from agent.exporters.web.asset_files import answer_asset
 from agent.exporters.web.listener import BODIES
+from agent.exporters.web.pages import unit_page, units_page
 from agent.exporters.web.pages.frame import frame_of
 from agent.exporters.web.pages.racks_page import FILLS, ShownRacks, render_racks
 from agent.exporters.web.pages.repairs_page import ShownRepairs, render_repairs
@@ -17,6 +20,10 @@ from agent.exporters.web.repair_query import parse_repair_query
 from agent.exporters.web.responses import error_response
 from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
+from agent.exporters.web.unit_query import UnitQuery, parse_query
+from agent.exporters.web.units_csv import units_csv
+
+CHANGES_DAYS = 7
 
 Draw = Callable[[], str]
 """Draws a page as HTML, in a thread."""
@@ -42,7 +49,17 @@ def _site(request: web.Request, source: Source) -> Draw:
         discovery=source.discovery(),
         unread=source.unread(),
     )
-    return lambda: render(shown)
+    read, now = source.trends, source.wall()
+
+    def draw() -> str:
+        if read is None:
+            return render(shown)
+        try:
+            return render(replace(shown, trends=read(now)))
+        except HistoryError as error:
+            return render(replace(shown, trends_trouble=error.reason))
+
+    return draw
 
 
 def _racks(request: web.Request, source: Source) -> Draw:
@@ -88,13 +105,96 @@ def _wall(request: web.Request, source: Source) -> Draw:
     return lambda: render_wall(shown)
 
 
-PAGES: tuple[tuple[str, Page], ...] = (("/", _site), ("/racks", _racks), ("/repairs", _repairs), ("/wall", _wall))
+def _page_query(request: web.Request) -> UnitQuery:
+    """Return the query of a page of units; a field of its form that is left empty is no filter.
+
+    Raises:
+        QueryError: For the first parameter that is unknown, repeated, or out of range.
+    """
+    query = parse_query([(name, value) for name, value in request.query.items() if value], units_page.DEFAULTS)
+    if query.limit > units_page.MOST:
+        raise QueryError(f"limit must be a whole number from 1 to {units_page.MOST} on a page, not {query.limit}")
+    return query
+
+
+def _units(request: web.Request, source: Source) -> Draw:
+    shown = units_page.UnitsShown(
+        frame=frame_of(source, current="units", depth=depth_of(request)),
+        query=_page_query(request),
+        statuses=tuple(source.units()),
+        counts_simulated=source.counts_simulated(),
+        seen_from=source.seen_from(),
+    )
+    return lambda: units_page.render(shown)
+
+
+def _unit(request: web.Request, source: Source) -> Draw:
+    status = source.unit(request.match_info["unit_id"])
+    if status is None:
+        raise web.HTTPNotFound(reason="no deployed unit has that id")
+    unit_id, now, read = status.entry.unit_id, source.wall(), source.unit_changes
+    shown = unit_page.UnitShown(
+        frame=frame_of(source, current="units", depth=depth_of(request)),
+        status=status,
+        whereabouts=source.whereabouts(unit_id),
+        delivered_hs=source.delivered_hs(unit_id),
+        slots=source.recent(unit_id),
+        counts_simulated=source.counts_simulated(),
+        seen_from=source.seen_from(),
+        web_port=source.web_port(),
+    )
+
+    def draw() -> str:
+        if read is None:
+            return unit_page.render(shown)
+        try:
+            changes = read(unit_id, now - CHANGES_DAYS * 86_400)
+        except HistoryError as error:
+            return unit_page.render(replace(shown, changes_trouble=error.reason))
+        return unit_page.render(replace(shown, changes=changes, changes_days=CHANGES_DAYS))
+
+    return draw
+
+
+PAGES: tuple[tuple[str, Page], ...] = (
+    ("/", _site),
+    ("/units", _units),
+    ("/units/{unit_id}", _unit),
+    ("/racks", _racks),
+    ("/repairs", _repairs),
+    ("/wall", _wall),
+)
 """Address and page, one line each; an address that people go to by itself also has an entry in `frame.NAVIGATION`."""
 
 
 def page_routes() -> list[web.RouteDef]:
     """Return the routes of all pages and of the files that they load."""
-    return [*(web.get(path, _handler(page)) for path, page in PAGES), web.get("/assets/{name}", answer_asset)]
+    return [
+        *(web.get(path, _handler(page)) for path, page in PAGES),
+        web.get("/units.csv", _units_csv),
+        web.get("/assets/{name}", answer_asset),
+    ]
+
+
+async def _units_csv(request: web.Request) -> web.Response:
+    """Answer with the units of a query as CSV: all that match, unless the query has a limit."""
+    source = request.app[SOURCE]
+    try:
+        everything = replace(units_page.DEFAULTS, limit=sys.maxsize)
+        query = parse_query([(name, value) for name, value in request.query.items() if value], everything)
+    except QueryError as error:
+        return error_response(request, 400, str(error))
+    async with request.app[BODIES].turn("answer"):
+        statuses, now, zone = tuple(source.units()), source.wall(), source.zone()
+
+        def answer() -> web.Response:
+            chosen, _ = query.select(statuses)
+            headers = {"Content-Disposition": 'attachment; filename="units.csv"'}
+            return web.Response(
+                body=units_csv(chosen, now, zone), content_type="text/csv", charset="utf-8", headers=headers
+            )
+
+        return await in_thread(answer)
 
 
 def _handler(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -1,7 +1,7 @@
 """The data that the server shows: one callable for each of its kinds, filled by the running agent."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -14,9 +14,12 @@ from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery
 from agent.exporters.web.repair_api import RepairApi
 from agent.exporters.web.site_answers import Role
 from agent.hil.discovery.figures import DiscoveryFigures
+from agent.history.state_changes import Change
+from agent.history.trend import Trends
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Whereabouts
+from agent.site.recent.day import Slot
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.unread import UnreadFigures
@@ -66,6 +69,11 @@ class Source:
         ledger_digest: Returns the digest of the ledger in force.
         role: Returns the agent's part among two: the first, a standby, or a standby that took over.
         standby: Returns that in words; None for the first, and for an agent alone.
+        recent: Returns a unit's last 24 hours in slots, oldest first; empty if nothing is known of it.
+        unit_changes: Reads a unit's states since a Unix time from history, latest first; called in a thread. None if no
+            history is kept.
+        trends: Reads the site's trends up to a Unix time from history; called in a thread. None if no history is kept.
+        web_port: Returns the port of the units' own web pages.
     """
 
     name: str
@@ -97,6 +105,10 @@ class Source:
     ledger_digest: Callable[[], str] = str
     role: Callable[[], Role] = lambda: "primary"
     standby: Callable[[], str | None] = lambda: None
+    recent: Callable[[str], Sequence[Slot]] = lambda _: ()
+    unit_changes: Callable[[str, float], Sequence[Change]] | None = None
+    trends: Callable[[float], Trends] | None = None
+    web_port: Callable[[], int] = lambda: 80
 
 
 SOURCE: web.AppKey[Source] = web.AppKey("source", Source)

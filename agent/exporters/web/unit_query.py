@@ -1,23 +1,29 @@
-"""Filters, order and page of units: the query string of ``/api/v1/units``."""
+"""Filters, order and page of units: the query string of ``/api/v1/units``, ``/units`` and ``/units.csv``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
-from agent.site.reasons import Reason
+from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
+from agent.text.places import place_key
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_OFFSET = 10_000_000
 
-_Key = Callable[[UnitStatus], float | str | None]
+_Key = Callable[[UnitStatus], Any]
 
 SORTS: Mapping[str, _Key] = {
     "unit": lambda status: status.entry.unit_id,
     "state": lambda status: status.state if status.is_looked_at else None,
+    "place": lambda status: place_key(status.entry.place),
+    "reason": lambda status: status.why if status.is_looked_at else None,
+    "model": lambda status: status.entry.nameplate.model,
+    "celsius": lambda status: status.reading.hottest_chip_celsius if status.reading and status.is_fresh else None,
     "since": lambda status: status.since if status.is_looked_at else None,
     "shortfall": lambda status: status.shortfall_hs if status.is_looked_at else None,
     "hashrate": lambda status: status.hashrate_hs,
@@ -33,8 +39,10 @@ class UnitQuery:
     Attributes:
         state, reason, cause: Only units in that state, with that reason, or with a loss of that cause; units not polled
             yet match none.
-        container, rack, model: Exact names.
-        text: Case-folded text to find anywhere in id, host, container, rack, serial or MAC.
+        container, rack, model, firmware: Exact names; the firmware as the unit reports it.
+        curtailment: Only units that the event of that id covers.
+        is_simulated: Only simulated units, or only others; None for both.
+        text: Words to find, each anywhere in what `searched` returns; case does not count.
         sort: A key of `SORTS`; units without that value come last in either order.
         is_descending: True for largest first.
         limit, offset: Size of the page, and number of units before it.
@@ -46,6 +54,9 @@ class UnitQuery:
     container: str | None = None
     rack: str | None = None
     model: str | None = None
+    firmware: str | None = None
+    curtailment: str | None = None
+    is_simulated: bool | None = None
     text: str = ""
     sort: str = "unit"
     is_descending: bool = False
@@ -70,17 +81,20 @@ class UnitQuery:
             (self.container is not None and place.container != self.container)
             or (self.rack is not None and place.rack != self.rack)
             or (self.model is not None and entry.nameplate.model != self.model)
+            or (self.is_simulated is not None and entry.is_simulated is not self.is_simulated)
+            or (self.curtailment is not None and (status.event is None or status.event.id != self.curtailment))
+            or (self.firmware is not None and _firmware(status) != self.firmware)
         ):
             return False
         if not self.text:
             return True
-        words = (entry.unit_id, entry.host, place.container, place.rack, entry.serial or "", entry.mac or "")
-        return any(self.text in word.casefold() for word in words)
+        whole = searched(status)
+        return all(word in whole for word in self.text.split())
 
     def select(self, statuses: Iterable[UnitStatus]) -> tuple[list[UnitStatus], int]:
         """Return the units on the page, and the number of units that match."""
         key = SORTS[self.sort]
-        # Any: a sort's values are all strings or all numbers.
+        # Any: a sort's values are all of one kind.
         valued: list[tuple[Any, str, UnitStatus]] = []
         blank: list[tuple[None, str, UnitStatus]] = []
         for status in statuses:
@@ -98,16 +112,84 @@ class UnitQuery:
         return [status for _, _, status in ordered[self.offset : self.offset + self.limit]], len(ordered)
 
 
-def parse_query(parameters: Iterable[tuple[str, str]]) -> UnitQuery:
+DEFAULTS = UnitQuery()
+
+
+def searched(status: UnitStatus) -> str:
+    """Return all that a search looks at, case-folded: a line each for identity, place, state, reason and workers.
+
+    Of a pool's user only the worker's name is searched, which follows the account and a dot.
+    """
+    entry, reading = status.entry, status.reading
+    place, mac = entry.place, entry.mac or ""
+    lines = [
+        entry.unit_id,
+        entry.host,
+        f"container {place.container} rack {place.rack} slot {place.slot}",
+        entry.nameplate.model,
+        entry.serial or "",
+        mac,
+        mac.replace(":", ""),
+    ]
+    if status.is_looked_at:
+        lines += [status.state, status.why, REASONS[status.reason].words, *(finding.why for finding in status.also)]
+    if reading is not None:
+        identity = reading.identity
+        lines += [identity.model or "", identity.firmware or "", identity.miner or "", reading.reader]
+        lines += [pool.user.partition(".")[2] for pool in reading.pools if pool.user]
+    return "\n".join(lines).casefold()
+
+
+def _firmware(status: UnitStatus) -> str | None:
+    return None if status.reading is None else status.reading.identity.firmware
+
+
+def parse_query(parameters: Iterable[tuple[str, str]], defaults: UnitQuery = DEFAULTS) -> UnitQuery:
     """Return the query of a list of names and values.
+
+    Args:
+        parameters: Names and values.
+        defaults: The query where nothing is given.
 
     Raises:
         QueryError: For the first parameter that is unknown, repeated, or out of range.
     """
-    fields: dict[str, object] = {}
+    fields: dict[str, Any] = {}
     for name, value in read_parameters(parameters, _PARSERS).items():
         fields |= _PARSERS[name](name, value)
-    return UnitQuery(**fields)  # type: ignore[arg-type]  # Each parser returns its own fields.
+    return replace(defaults, **fields)
+
+
+def query_text(query: UnitQuery, defaults: UnitQuery = DEFAULTS, **changes: object) -> str:
+    """Return the query string, without its question mark, that `parse_query` reads as this query.
+
+    Args:
+        query: The query.
+        defaults: As for `parse_query`; what equals them is left out.
+        changes: Attributes that differ from those of `query`.
+    """
+    changed = replace(query, **changes)  # type: ignore[arg-type]  # The caller's attributes are those of UnitQuery.
+    named = {
+        "q": changed.text,
+        "state": changed.state,
+        "reason": changed.reason,
+        "cause": changed.cause,
+        "container": changed.container,
+        "rack": changed.rack,
+        "model": changed.model,
+        "firmware": changed.firmware,
+        "curtailment": changed.curtailment,
+    }
+    given = {name: str(value) for name, value in named.items() if value}
+    if changed.is_simulated is not None:
+        given["simulated"] = "yes" if changed.is_simulated else "no"
+    if (changed.sort, changed.is_descending) != (defaults.sort, defaults.is_descending):
+        given["sort"] = f"-{changed.sort}" if changed.is_descending else changed.sort
+    if changed.limit != defaults.limit:
+        given["limit"] = str(changed.limit)
+    if changed.offset != defaults.offset:
+        given["offset"] = str(changed.offset)
+    return urlencode(given)
 
 
 def _state(name: str, value: str) -> dict[str, object]:
@@ -130,6 +212,12 @@ def _cause(name: str, value: str) -> dict[str, object]:
 
 def _name(name: str, value: str) -> dict[str, object]:
     return {name: value}
+
+
+def _simulated(name: str, value: str) -> dict[str, object]:
+    if value not in {"yes", "no"}:
+        raise QueryError(f"{name} must be yes or no, not {value!r}")
+    return {"is_simulated": value == "yes"}
 
 
 def _text(_: str, value: str) -> dict[str, object]:
@@ -161,6 +249,9 @@ _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "container": _name,
     "rack": _name,
     "model": _name,
+    "firmware": _name,
+    "curtailment": _name,
+    "simulated": _simulated,
     "q": _text,
     "sort": _sort,
     "limit": _whole(1, MAX_LIMIT),

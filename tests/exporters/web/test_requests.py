@@ -26,6 +26,9 @@ from agent.site.curtailment.book import CurtailmentBook
 TOKEN = Token(text="s3cr3t-0123456789")
 ROUTES = (
     "/",
+    "/units",
+    "/units/a1",
+    "/units.csv",
     "/assets/page.css",
     "/metrics",
     "/metrics/site",
@@ -194,7 +197,7 @@ async def test_known_queries_that_failed(path: str, query: str, tmp_path: Path) 
     async with whole_site(tmp_path) as port:
         head = f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN.text}\r\n"
         status, body = await exchange(port, head.encode())
-    takes_queries = path in {"/api/v1/history", "/api/v1/units"}
+    takes_queries = path in {"/api/v1/history", "/api/v1/units", "/units", "/units.csv"}
     assert status == (400 if takes_queries else 200)
     assert not takes_queries or json.loads(body)["error"]
 

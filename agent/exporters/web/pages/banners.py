@@ -114,13 +114,9 @@ def simulated_banners(statuses: Collection[UnitStatus], *, counts_simulated: boo
     if not simulated:
         return ()
     are = "is" if simulated == 1 else "are"
-    fate = (
-        "counted like real machines. These are not the figures of a real site."
-        if counts_simulated
-        else "excluded from all figures."
-    )
+    fate = "counted like real machines" if counts_simulated else "excluded from all figures"
     text = (
-        f"{simulated:,} of {units_text(len(statuses))} {are} simulated and {fate} Simulated by the ledger, or by a"
-        " loopback address or serial number unless ledger.detect_simulated is false."
+        f"{simulated:,} of {units_text(len(statuses))} {are} simulated and {fate}: by the ledger, or by loopback"
+        " address or serial number (ledger.detect_simulated)."
     )
     return (Banner(BannerKind.SIMULATED, "Simulated", text),)

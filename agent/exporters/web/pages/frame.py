@@ -21,7 +21,13 @@ class Link(NamedTuple):
     words: str
 
 
-NAVIGATION = (Link("", "Site"), Link("racks", "Racks"), Link("repairs", "Repairs"), Link("wall", "Wall"))
+NAVIGATION = (
+    Link("", "Site"),
+    Link("units", "Units"),
+    Link("racks", "Racks"),
+    Link("repairs", "Repairs"),
+    Link("wall", "Wall"),
+)
 """The pages of a site, in the order of the navigation."""
 
 DATA = (
@@ -82,6 +88,16 @@ class Frame:
         """Return a Unix time in the site's zone for people: ``14:02``, with its date unless that is today."""
         local = self.local(at)
         return f"{local:%H:%M}" if local.date() == self.local(self.now).date() else f"{local:%Y-%m-%d %H:%M}"
+
+    def since(self, at: float, seen_from: float | None) -> str:
+        """Return since when something is so: ``14:02``, or ``before 13:36`` if it is older than what was seen.
+
+        Args:
+            at: Unix time at which it began, as far as was seen, s.
+            seen_from: Unix time since which every unit has been watched, s; None before that.
+        """
+        is_older = seen_from is not None and at <= seen_from
+        return f"before {self.moment(seen_from or at)}" if is_older else self.moment(at)
 
 
 def frame_of(source: Source, *, current: str, depth: int) -> Frame:

@@ -19,8 +19,7 @@ def mismatch_card(statuses: Iterable[UnitStatus]) -> str:
     if not items:
         return ""
     listed = "".join(
-        f'<li><strong><a href="api/v1/units/{quote(unit_id, safe="")}">{escape(unit_id)}</a></strong>'
-        f" {escape(text)}</li>"
+        f'<li><strong><a href="units/{quote(unit_id, safe="")}">{escape(unit_id)}</a></strong> {escape(text)}</li>'
         for unit_id, text in items[:UNITS_NAMED]
     )
     more = len(items) - UNITS_NAMED

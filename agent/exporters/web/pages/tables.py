@@ -4,7 +4,17 @@ from collections.abc import Collection, Iterable
 from html import escape
 
 
-def table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: Collection[int] = ()) -> str:
+def table(
+    title: str,
+    heads: Iterable[str],
+    rows: Iterable[str],
+    *,
+    numbers: Collection[int] = (),
+    before: str = "",
+    note: str = "",
+    is_sortable: bool = True,
+    name: str = "",
+) -> str:
     """Return a table in a card of its own.
 
     Args:
@@ -12,14 +22,20 @@ def table(title: str, heads: Iterable[str], rows: Iterable[str], *, numbers: Col
         heads: Column heads, as plain text.
         rows: Rows as HTML. A cell's attribute `data-sort` is what the script sorts by, where its text is not.
         numbers: Indices of the columns that are aligned as numbers.
+        before: What stands between heading and table, as HTML.
+        note: What stands under the table, as HTML.
+        is_sortable: True if the script may sort it.
+        name: Class of the card besides ``card``.
     """
     columns = "".join(
         f'<th scope="col"{" class=number" if index in numbers else ""}>{escape(head)}</th>'
         for index, head in enumerate(heads)
     )
-    name = escape(title)
+    words = escape(title)
+    sortable = f' data-sortable="{words}"' if is_sortable else ""
     return (
-        f'<section class="card"><h2>{name}</h2><div class="scroll" tabindex="0" role="region" aria-label="{name}">'
-        f'<table data-sortable="{name}"><thead><tr>{columns}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-        "</div></section>"
+        f'<section class="{f"card {name}".rstrip()}"><h2>{words}</h2>{before}'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{words}">'
+        f"<table{sortable}><thead><tr>{columns}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"</div>{note}</section>"
     )

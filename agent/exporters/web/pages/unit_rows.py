@@ -1,0 +1,117 @@
+"""Rows of units, as every table of units shows them: on a phone first the place, the reason and what is lost."""
+
+from html import escape
+from typing import NamedTuple
+from urllib.parse import quote
+
+from agent.exporters.web.pages.frame import Frame
+from agent.exporters.web.pages.patterns import patterned
+from agent.site.status import Cause, UnitState, UnitStatus
+from agent.text.lateness import why_text
+from agent.text.losses import CAUSE_WORDS
+from agent.text.numbers import ABSENT, duration_text, hashrate_text
+from agent.text.places import NO_PLACE, place_parts
+
+ALSO_SHOWN = 2
+"""Of a unit's other faults, how many are shown beside its reason."""
+
+
+class Column(NamedTuple):
+    """One column.
+
+    Attributes:
+        head: Its head.
+        sort: The key in `unit_query.SORTS` by which it is sorted.
+        is_number: True if it is aligned as numbers.
+    """
+
+    head: str
+    sort: str
+    is_number: bool = False
+
+
+COLUMNS = (
+    Column("Place", "place"),
+    Column("Reason", "reason"),
+    Column("Lost", "shortfall", is_number=True),
+    Column("Since", "since", is_number=True),
+    Column("Unit", "unit"),
+    Column("Model", "model"),
+    Column("Measured", "hashrate", is_number=True),
+    Column("Nameplate", "nameplate", is_number=True),
+    Column("Hottest chip", "celsius", is_number=True),
+)
+
+
+def unit_address(unit_id: str) -> str:
+    """Return the address of a unit's page, relative to the site's pages."""
+    return f"units/{quote(unit_id, safe='')}"
+
+
+def state_swatch(state: UnitState) -> str:
+    """Return a small square in a state's colour and pattern, beside which the state stands in words."""
+    cause = None if state is UnitState.HASHING else Cause(state.value)
+    shape = patterned("operating" if cause is None else cause, cause, 'width="16" height="16"')
+    return f'<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true">{shape}</svg>'
+
+
+def reason_text(status: UnitStatus, now: float) -> str:
+    """Return why a unit is as it is and what else is wrong with it, as plain text."""
+    if not status.is_looked_at:
+        return "not looked at yet"
+    reason = why_text(status, now)
+    if status.state != reason:
+        words = f"{status.state}: {reason}"
+    else:
+        # A reason that only repeats the state adds nothing; the causes of loss do.
+        words = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses) or str(status.state)
+    return words + "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
+
+
+def since_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str:
+    """Return since when a unit is in its state: ``14:02``, or ``before 13:36`` for one older than the agent."""
+    return frame.since(status.since, seen_from) if status.is_looked_at else ABSENT
+
+
+def celsius_text(status: UnitStatus) -> str:
+    """Return the hottest chip of a fresh reading; one that the firmware works out is marked."""
+    reading = status.reading
+    celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
+    if reading is None or celsius is None:
+        return ABSENT
+    return f"{celsius:.0f} °C{' computed' if reading.is_chip_computed else ''}"
+
+
+def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_advice: bool = False) -> str:
+    """Return one unit as a row of `COLUMNS`.
+
+    Args:
+        status: The unit.
+        frame: The page's frame.
+        seen_from: Unix time since which every unit has been watched, s; None before that.
+        has_advice: True to say what to check first.
+    """
+    entry = status.entry
+    unit_id, address = escape(entry.unit_id), escape(frame.root + unit_address(entry.unit_id))
+    named = place_parts(entry.place)
+    parts = "<span>" + ",</span> <span>".join(map(escape, named)) + "</span>" if named else NO_PLACE
+    advice = f"<small>Check first: {escape(status.check_first)}.</small>" if has_advice and status.check_first else ""
+    lost_hs = status.shortfall_hs if status.is_looked_at else None
+    held_s = max(0.0, frame.now - status.since)
+    reading = status.reading
+    celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
+    return (
+        f'<tr data-key="{unit_id}"><th scope="row" class="place"><a href="{address}">{parts}</a></th>'
+        f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{advice}</td>'
+        f"{_number(hashrate_text(lost_hs), lost_hs)}"
+        f'<td class="number" data-sort="{status.since:.0f}">{escape(since_text(status, frame, seen_from))}'
+        f"<small>{duration_text(held_s) if status.is_looked_at else ''}</small></td>"
+        f'<td><a href="{address}">{unit_id}</a></td><td>{escape(entry.nameplate.model)}</td>'
+        f"{_number(hashrate_text(status.hashrate_hs), status.hashrate_hs)}"
+        f"{_number(hashrate_text(entry.nameplate.hashrate_hs), entry.nameplate.hashrate_hs)}"
+        f"{_number(celsius_text(status), celsius)}</tr>"
+    )
+
+
+def _number(words: str, value: float | None) -> str:
+    return f'<td class="number" data-sort="{"" if value is None else f"{value:.6g}"}">{words}</td>'

@@ -1,0 +1,190 @@
+"""The last 24 hours of every unit on disk: written every five minutes, and taken over at the start.
+
+A site that keeps no history keeps no such file. Units are copied in slices, and a thread packs and writes the copies:
+the event loop is never held for more than a few milliseconds.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from agent.files.lock import FileLock
+from agent.files.regular import resolved
+from agent.files.snapshot import read_packed, remove_unfinished, write_packed
+from agent.runtime.parts import Parts
+from agent.runtime.setup import Setup
+from agent.site.recent.day import Kept
+from agent.slices import Slices, run_slices
+
+log = structlog.get_logger("agent")
+
+VERSION = 1
+WRITE_S = 300.0
+UNITS_PER_SLICE = 250
+STOP_S = 2.0
+_MARK = b"hashsight recent\n"
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The beginning of the file; every version has these fields."""
+
+    version: int
+    site: str
+    ledger: str
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True):
+    head: _Head
+    units: list[Kept]
+
+
+class _OnlyHead(msgspec.Struct, frozen=True, array_like=True):
+    head: _Head
+
+
+class RecentFile:
+    """The file of one agent.
+
+    Args:
+        setup: Returns the setup in force.
+        parts: The running parts of the agent.
+        wall: Returns Unix time, s.
+    """
+
+    def __init__(self, setup: Callable[[], Setup], parts: Parts, *, wall: Callable[[], float] = time.time) -> None:
+        self._setup, self._tracker, self._wall = setup, parts.tracker, wall
+        self._recent = parts.fan_out.recent
+        config = setup().config
+        self._path = resolved(config.recent_path(setup().path)) if config.history.keep else None
+        self._lock: FileLock | None = None
+        self._trouble: str | None = None
+
+    def restore(self) -> int:
+        """Take over what an earlier process kept, if it is fit; else start empty, and log why.
+
+        Returns:
+            The number of units restored.
+        """
+        path, at = self._path, self._wall()
+        self._recent.set_time(at)
+        if path is None or not self._take_lock(path):
+            return 0
+        try:
+            remove_unfinished(path)
+            data = read_packed(path)
+            if data is None:
+                return 0
+            restored = self._recent.restore(self._checked(data), deployed=self._tracker, at=at)
+        except OSError as error:
+            return self._refuse(path, f"it cannot be read: {error.strerror}")
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            return self._refuse(path, str(error))
+        log.info("last 24 hours restored", units=restored, of=len(self._tracker), file=str(path))
+        return restored
+
+    def _refuse(self, path: Path, reason: str) -> int:
+        log.warning("last 24 hours not restored", reason=reason, file=str(path))
+        return 0
+
+    def _checked(self, data: bytes) -> list[Kept]:
+        """Return the units of a file.
+
+        Raises:
+            ValueError, MsgspecError: It is not fit for this agent; the message says why.
+        """
+        if not data.startswith(_MARK):
+            raise ValueError("it does not hold the last 24 hours of hashsight's units")
+        data = data.removeprefix(_MARK)
+        head, setup = msgspec.msgpack.decode(data, type=_OnlyHead).head, self._setup()
+        if head.version != VERSION:
+            raise ValueError(f"it is of version {head.version}; this program reads version {VERSION}")
+        if head.site != setup.config.title:
+            raise ValueError(f"it is of site {head.site[:80]!r}, not of {setup.config.title!r}")
+        if head.ledger != setup.ledger.digest:
+            raise ValueError("the ledger was changed since")
+        return msgspec.msgpack.decode(data, type=_Body).units
+
+    async def run(self) -> None:
+        """Write every `WRITE_S` until cancelled."""
+        if self._path is None:
+            return
+        while True:
+            await asyncio.sleep(WRITE_S)
+            await self._write(self._path)
+
+    async def _write(self, path: Path) -> None:
+        if not self._take_lock(path):
+            return
+        loop = asyncio.get_running_loop()
+        head, units = await run_slices(self._copied())
+        done: asyncio.Future[None] = loop.create_future()
+
+        def write() -> None:
+            trouble = _try_to_write(path, head, units)
+            # After the end of the loop nobody waits for it.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._close_write, done, trouble)
+
+        # A daemon: a disk that hangs must not keep the process alive.
+        threading.Thread(target=write, name="recent", daemon=True).start()
+        await done
+
+    def _copied(self) -> Slices[tuple[_Head, list[Kept]]]:
+        """Return the content of the file, each unit as it is when its slice is copied."""
+        setup, units = self._setup(), list[Kept]()
+        head = _Head(version=VERSION, site=setup.config.title, ledger=setup.ledger.digest)
+        for some in self._recent.kept(UNITS_PER_SLICE):
+            units += some
+            yield
+        return head, units
+
+    def _close_write(self, done: "asyncio.Future[None]", trouble: str | None) -> None:
+        self._note(trouble)
+        if not done.done():
+            done.set_result(None)
+
+    def _note(self, trouble: str | None) -> None:
+        """Log the outcome of a write if it is another than before."""
+        if trouble is not None and trouble != self._trouble:
+            log.error("last 24 hours not written", reason=trouble, file=str(self._path))
+        elif trouble is None and self._trouble is not None:
+            log.info("last 24 hours are written", file=str(self._path))
+        self._trouble = trouble
+
+    def _take_lock(self, path: Path) -> bool:
+        if self._lock is not None:
+            return True
+        try:
+            self._lock = FileLock(path)
+        except BlockingIOError:
+            self._note("another agent is writing it")
+        except OSError as error:
+            self._note(f"its lock cannot be taken: {error.strerror}")
+        return self._lock is not None
+
+    async def close(self) -> None:
+        """Write once more, or give up after `STOP_S`, and release the lock."""
+        if self._path is not None and self._lock is not None:
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await self._write(self._path)
+            except TimeoutError:
+                self._note("not within the time for a stop")
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _try_to_write(path: Path, head: _Head, units: list[Kept]) -> str | None:
+    """Write a file; return why it was not written, None if it was."""
+    try:
+        write_packed(path, _MARK + msgspec.msgpack.encode(_Body(head, units)))
+    except OSError as error:
+        return f"cannot be written: {error.strerror}"
+    return None

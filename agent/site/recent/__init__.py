@@ -1,0 +1,1 @@
+"""The last 24 hours of every unit, in memory."""
