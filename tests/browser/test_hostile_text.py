@@ -35,7 +35,7 @@ async def test_hostile_texts_are_only_shown(browser: Browser, condition: Serve) 
             await assert_shown_only(visit, page.path)
             assert "canary(" in await visit.page.inner_text("body"), f"{page.name} shows no hostile text"
         for unit_id in (status.entry.unit_id for status in served.source.units()):
-            await assert_shown_only(visit, pages_of([served.source.unit(unit_id)])[-1].path)
+            await assert_shown_only(visit, f"units/{quote(unit_id, safe='')}")
         visit.assert_innocent()
 
 

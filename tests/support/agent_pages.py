@@ -37,12 +37,15 @@ def pages_at(unit_id: str | None, container: str) -> list[PageAddress]:
     """Return the pages of a site, with those of one unit and of one container."""
     pages = [
         PageAddress("site", ""),
+        PageAddress("units", "units"),
         PageAddress("racks", "racks", MOST_BYTES_OF_MAP),
         PageAddress("heat", "racks?fill=heat", MOST_BYTES_OF_MAP, is_variant=True),
         PageAddress("repairs", "repairs"),
         PageAddress("repairs-by-loss", "repairs?sort=loss", is_variant=True),
         PageAddress("wall", "wall"),
     ]
+    if unit_id is not None:
+        pages.insert(2, PageAddress("unit", f"units/{quote(unit_id, safe='')}"))
     if container:
-        pages.insert(3, PageAddress("container", f"racks?{urlencode({'container': container})}"))
+        pages.append(PageAddress("container", f"racks?{urlencode({'container': container})}"))
     return pages

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from page_apis import SITE, Walk, curtailments_over, repairs_over
 from polled_farm import Polled
+from site_past import SitePast
 
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web import server as web
@@ -87,6 +88,9 @@ class SimulatedSite:
     def source(self, folder: Path, **changes: Any) -> web.Source:
         """Return a source over the site as it is at each request, ready unless `changes` says otherwise."""
         tracker = self.polled.tracker
+        past = SitePast(
+            folder / "history.sqlite", site=SITE, zone=ZONE, now=self.now, statuses=list(tracker.statuses())
+        )
         metrics = Metrics(SITE, version="1.2.3", clock=lambda: 0.0)
         made = web.Source(
             name=SITE,
@@ -103,4 +107,4 @@ class SimulatedSite:
             curtailments=curtailments_over(folder, self.events, tracker.statuses, lambda: self.now),
             repairs=repairs_over(self.walk.book.entries, tracker.status, lambda: self.now, ZONE),
         )
-        return replace(made, **changes)
+        return replace(made, **past.fields(lambda: self.now) | changes)
