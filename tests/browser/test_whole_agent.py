@@ -33,8 +33,8 @@ async def test_a_fan_stops_is_found_and_the_agent_goes(browser: Browser, tmp_pat
             assert answer.status < 300, await answer.text()
 
         async def stopped() -> Any:
-            unit = await get_json(f"{url}/api/v1/units/{UNIT}")
-            return unit if unit is not None and unit["state"] == "stopped" else None
+            unit = (await get_json(f"{url}/api/v1/units/{UNIT}"))["unit"]
+            return unit if unit["state"] == "stopped" else None
 
         unit = await until(stopped, running)
         await page.clock.run_for(10_000)
