@@ -205,8 +205,8 @@ class Agent:
             ledger=str(config.ledger.file),
         )
         self.snapshots.restore()
-        self.repairs.restore()
         self.recent_file.restore()
+        self.repairs.restore()
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
             # Before the first figures: what was not offered by then is deleted from brokers.

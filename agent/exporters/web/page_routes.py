@@ -7,16 +7,12 @@ from dataclasses import replace
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
+from agent.exporters.web import walk_routes
 from agent.exporters.web.asset_files import answer_asset
 from agent.exporters.web.listener import BODIES
 from agent.exporters.web.pages import unit_page, units_page
 from agent.exporters.web.pages.frame import frame_of
-from agent.exporters.web.pages.racks_page import FILLS, ShownRacks, render_racks
-from agent.exporters.web.pages.repairs_page import ShownRepairs, render_repairs
 from agent.exporters.web.pages.site_page import Shown, render
-from agent.exporters.web.pages.wall_page import ShownWall, render_wall
-from agent.exporters.web.query_string import read_parameters
-from agent.exporters.web.repair_query import parse_repair_query
 from agent.exporters.web.responses import error_response
 from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
@@ -60,49 +56,6 @@ def _site(request: web.Request, source: Source) -> Draw:
             return render(replace(shown, trends_trouble=error.reason))
 
     return draw
-
-
-def _racks(request: web.Request, source: Source) -> Draw:
-    given = read_parameters(request.query.items(), ("container", "fill"))
-    fill = given.get("fill", "rate")
-    if fill not in FILLS:
-        raise QueryError(f"fill must be one of {', '.join(FILLS)}, not {fill!r}")
-    shown = ShownRacks(
-        frame=frame_of(source, current="racks", depth=depth_of(request)),
-        statuses=tuple(source.units()),
-        container=given.get("container") or None,
-        fill=fill,
-    )
-    return lambda: render_racks(shown)
-
-
-def _repairs(request: web.Request, source: Source) -> Draw:
-    if source.repairs is None:
-        raise web.HTTPNotFound
-    shown = ShownRepairs(
-        frame=frame_of(source, current="repairs", depth=depth_of(request)),
-        entries=source.repairs.entries(),
-        unlisted=source.repairs.unlisted(),
-        query=parse_repair_query(request.query.items()),
-        unit=source.unit,
-        is_kept=source.history is not None,
-    )
-    return lambda: render_repairs(shown)
-
-
-def _wall(request: web.Request, source: Source) -> Draw:
-    counts_simulated = source.counts_simulated()
-    shown = ShownWall(
-        frame=frame_of(source, current="wall", depth=depth_of(request)),
-        figures=source.site(),
-        statuses=tuple(each for each in source.units() if counts_simulated or not each.entry.is_simulated),
-        repairs=() if source.repairs is None else tuple(source.repairs.entries()),
-        unreadiness=source.unreadiness(),
-        lateness=source.lateness(),
-        history_trouble=source.history_trouble(),
-        is_standby_active=source.role() == "active",
-    )
-    return lambda: render_wall(shown)
 
 
 def _page_query(request: web.Request) -> UnitQuery:
@@ -160,9 +113,9 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/", _site),
     ("/units", _units),
     ("/units/{unit_id}", _unit),
-    ("/racks", _racks),
-    ("/repairs", _repairs),
-    ("/wall", _wall),
+    ("/racks", walk_routes.racks),
+    ("/repairs", walk_routes.repairs),
+    ("/wall", walk_routes.wall),
 )
 """Address and page, one line each; an address that people go to by itself also has an entry in `frame.NAVIGATION`."""
 

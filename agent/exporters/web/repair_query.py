@@ -6,10 +6,9 @@ from typing import Any
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
-from agent.site.ledger.entries import Place
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
-from agent.text.natural_order import natural_key
+from agent.text.natural import NaturalKey, natural_key
 
 DEFAULT_LIMIT = 300
 MAX_LIMIT = 5000
@@ -17,16 +16,15 @@ _NAMES = ("container", "symptom", "sort", "limit", "offset")
 _ORDER = {symptom: number for number, symptom in enumerate(Symptom)}
 
 
-def place_key(place: Place) -> tuple[Any, ...]:
-    """Return a key for the order in which an aisle is walked."""
-    return natural_key(place.container), natural_key(place.rack), natural_key(place.slot)
-
-
 def _by_place(entry: RepairEntry) -> tuple[Any, ...]:
     # A dark container stands before its units.
-    is_unit = entry.symptom is not Symptom.CONTAINER_DARK
-    where = natural_key(entry.place.container), is_unit, *place_key(entry.place)[1:]
-    return *where, _ORDER[entry.symptom], entry.id
+    place, is_unit = entry.place, entry.symptom is not Symptom.CONTAINER_DARK
+    return _key(place.container), is_unit, _key(place.rack), _key(place.slot), _ORDER[entry.symptom], entry.id
+
+
+def _key(name: str) -> tuple[bool, NaturalKey]:
+    # What has no name comes last.
+    return not name, natural_key(name)
 
 
 SORTS: Mapping[str, Callable[[RepairEntry], Any]] = {

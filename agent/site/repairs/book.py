@@ -105,22 +105,29 @@ class RepairBook:
 
     def see(self, statuses: Iterable[UnitStatus]) -> None:
         """Take the statuses of some units; each comes once a round."""
-        rules, units, tallies, dark = self.rules, self._units, self._tallies, self._dark
+        rules, units, tallies = self.rules, self._units, self._tallies
         for status in statuses:
             entry = status.entry
-            container, unit_id = entry.place.container, entry.unit_id
-            if container:
-                tally = tallies.get(container)
-                if tally is None:
-                    tally = tallies[container] = ContainerTally()
-                tally.add(status)
+            container = entry.place.container
+            tally = tallies.get(container)
+            if tally is None:
+                tally = tallies[container] = ContainerTally()
+            tally.add(status)
             look = look_at(status, rules)
-            if unit_id in units:
-                self._continue(status, look, units[unit_id], is_dark=container in dark)
-                self._met.add(unit_id)
-            elif look is not WELL and look.present and container not in dark:
-                self._begin(status, look)
-                self._met.add(unit_id)
+            if look is not WELL or entry.unit_id in units:
+                self._take(status, look)
+
+    def _take(self, status: UnitStatus, look: Look) -> None:
+        """Take a look at a unit that shows something, or about which something is suspected or listed."""
+        unit_id, is_dark = status.entry.unit_id, status.entry.place.container in self._dark
+        courses = self._units.get(unit_id)
+        if courses is not None:
+            self._continue(status, look, courses, is_dark=is_dark)
+        elif look.present and not is_dark:
+            self._begin(status, look)
+        else:
+            return
+        self._met.add(unit_id)
 
     def close_round(self) -> list[RepairEntry]:
         """End the round; returns the entries that opened or closed in it."""
@@ -217,6 +224,8 @@ class RepairBook:
         self._changed.append(entry)
 
     def _see_containers(self) -> None:
+        # What has no container in the ledger does not stand together.
+        self._tallies.pop("", None)
         dark = frozenset(name for name, tally in self._tallies.items() if tally.is_dark(self.rules.dark_ratio))
         new = dark - self._containers.keys()
         for name, course in tuple(self._containers.items()):

@@ -8,11 +8,10 @@ count for neither side, and while too few units say anything, a container is nei
 from collections import Counter
 from statistics import median_low
 
+from agent.site.accounted import LEAST_UNITS
 from agent.site.repairs.look import undeclared_loss_hs
 from agent.site.status import UnitState, UnitStatus
 
-LEAST_UNITS = 4
-"""A container with fewer units that should hash is never dark: its units are listed one by one."""
 KNOWN_RATIO = 0.5
 """Less than this share of the units that should hash saying anything, and nothing is concluded."""
 
@@ -21,14 +20,13 @@ class ContainerTally:
     """The units of one container, added up over one round.
 
     Attributes:
-        units: Units that should hash.
-        idle: Those of them that are known not to.
+        idle: Units that should hash and are known not to.
     """
 
-    __slots__ = ("_known", "_known_hs", "_loss_hs", "_operating_hs", "_reasons", "_sinces", "idle", "units")
+    __slots__ = ("_hashing", "_known_hs", "_loss_hs", "_operating_hs", "_others", "_reasons", "_sinces", "idle")
 
     def __init__(self) -> None:
-        self.units = self.idle = self._known = 0
+        self.idle = self._hashing = self._others = 0
         self._known_hs = self._operating_hs = self._loss_hs = 0.0
         self._reasons: Counter[str] = Counter()
         self._sinces: list[float] = []
@@ -38,17 +36,15 @@ class ContainerTally:
         state = status.state
         if state is UnitState.HASHING and status.event is None and not status.is_overdue:
             # Most units.
-            self.units += 1
-            self._known += 1
+            self._hashing += 1
             self._known_hs += status.entry.nameplate.hashrate_hs
             self._operating_hs += status.hashrate_hs or 0.0
             return
         if status.event is not None or state is UnitState.CURTAILED or status.entry.is_in_maintenance:
             return
-        self.units += 1
+        self._others += 1
         if status.is_overdue or not status.is_looked_at or state is UnitState.UNREADABLE:
             return
-        self._known += 1
         self._known_hs += status.entry.nameplate.hashrate_hs
         self._operating_hs += status.hashrate_hs or 0.0
         self.idle += 1
@@ -57,9 +53,14 @@ class ContainerTally:
         self._loss_hs += undeclared_loss_hs(status)
 
     @property
+    def units(self) -> int:
+        """Units that should hash."""
+        return self._hashing + self._others
+
+    @property
     def is_known(self) -> bool:
         """True if enough units say something to call the container dark or well."""
-        return self.units >= LEAST_UNITS and self._known >= KNOWN_RATIO * self.units
+        return self.units >= LEAST_UNITS and self._hashing + self.idle >= KNOWN_RATIO * self.units
 
     def is_dark(self, ratio: float) -> bool:
         """Return True if less than `ratio` of the nameplate that should hash does."""

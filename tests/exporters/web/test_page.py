@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,10 +10,11 @@ import pytest
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
+from page_cases import VOID_TAGS, Parsed, frame
 
 from agent.errors import RefusedError, UnreachableError
 from agent.exporters.web.pages.banners import agent_banners
-from agent.exporters.web.pages.frame import UTC_ZONE, Frame
+from agent.exporters.web.pages.frame import UTC_ZONE
 from agent.exporters.web.pages.mismatch_card import UNITS_NAMED
 from agent.exporters.web.pages.site_page import Shown, render
 from agent.site.lateness import held
@@ -23,62 +23,13 @@ from agent.site.mismatch import Mismatch
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
 
-VOID_TAGS = {"meta", "link", "img"}
 SHAPES = {"path", "circle"}
 TAGS = {
-    *VOID_TAGS,
+    *(VOID_TAGS - {"input", "br"}),
     *("html", "head", "title", "body", "div", "header", "h1", "h2", "p", "time", "strong", "section", "dl", "dt", "dd"),
     *("small", "svg", "rect", "line", "ul", "li", "span", "table", "thead", "tbody", "tr", "th", "td", "a", "footer"),
     *("nav", "main", "script", "defs", "pattern", "g", *SHAPES),
 }
-
-# Relative, without a scheme: a proxy may serve the page under any prefix.
-OWN_ADDRESS = re.compile(r"(\./|#content|[a-z][\w/.%-]*(\?[\w=&%.+-]*)?)?")
-
-
-class Parsed(HTMLParser):
-    """Tags, attributes and text of a page; unbalanced tags fail the test."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.words: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Record a tag."""
-        self.tags.add(tag)
-        self.attributes += attrs
-        # SVG shapes end with a slash; the parser passes them to handle_startendtag.
-        if tag not in VOID_TAGS:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Record a tag that closes itself."""
-        self.tags.add(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the innermost tag, which must be this one."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Record text."""
-        self.words.append(data)
-
-    @property
-    def addresses(self) -> list[str]:
-        """Every address that the page links or loads."""
-        return [value or "" for name, value in self.attributes if name in {"href", "src"}]
-
-    @property
-    def text(self) -> str:
-        """All text, with single spaces."""
-        return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 def page(
@@ -96,8 +47,8 @@ def page(
     banners = agent_banners(
         has_figures=figures is not None, unreadiness=unreadiness, illness=illness, lateness=lateness
     )
-    frame = Frame(site=site, version=version, now=AT + 60, figures_at=AT, zone=zone, banners=banners)
-    shown = Shown(frame=frame, figures=figures, statuses=statuses, is_late=unreadiness is not None)
+    framed = frame(site=site, version=version, zone=zone, banners=banners)
+    shown = Shown(frame=framed, figures=figures, statuses=statuses, is_late=unreadiness is not None)
     return Parsed(render(replace(shown, **changes)))
 
 
@@ -296,7 +247,7 @@ def test_text_from_outside_is_never_markup(text: str) -> None:
     shown = hostile_page(text)
     assert shown.tags <= TAGS
     assert not [name for name, _ in shown.attributes if name.startswith("on") or name == "style"]
-    assert not [value for value in shown.addresses if not OWN_ADDRESS.fullmatch(value)]
+    assert shown.foreign_addresses == []
     assert shown.words.count(text) >= 3
 
 
@@ -310,6 +261,6 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
     """Everything that the page loads or links is on its own server, at an address relative to the page."""
     shown = page(at("a", "C1"), silent("b", "C2"))
     assert shown.tags == TAGS
-    assert all(map(OWN_ADDRESS.fullmatch, shown.addresses))
+    assert shown.foreign_addresses == []
     assert ("lang", "en") in shown.attributes
     assert ("content", "width=device-width, initial-scale=1") in shown.attributes

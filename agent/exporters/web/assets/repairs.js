@@ -72,7 +72,7 @@
     try {
       await say();
     } catch (error) {
-      trouble.textContent = `Not kept: ${error instanceof TypeError ? "the agent does not answer" : error.message}.`;
+      trouble.textContent = `Not kept: ${error instanceof TypeError ? "the agent does not answer" : error.message}`.replace(/\.*$/, ".");
       trouble.hidden = false;
     } finally {
       send.disabled = false;

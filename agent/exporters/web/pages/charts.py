@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
 WIDTH, HEIGHT = 720, 160
 
@@ -117,18 +116,14 @@ def chart(parts: Iterable[str], scale: Scale, *, words: str, high: str, low: str
     drawn = "".join(f'<path class="tick" d="M{scale.x(at):.0f} 0V{HEIGHT}"/>' for at in scale.moments(len(moments)))
     labels = "".join(f"<span>{escape(moment)}</span>" for moment in moments)
     return (
-        f'<div class="plot"><span aria-hidden="true">{escape(high)}</span>'
+        f'<div class="plot"><span aria-hidden="true">{escape(low)} to {escape(high)}</span>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(words)}">'
-        f'{drawn}{"".join(parts)}</svg><span aria-hidden="true">{escape(low)}</span>'
+        f"{drawn}{''.join(parts)}</svg>"
         f'<div class="ticks" aria-hidden="true">{labels}</div></div>'
     )
 
 
 def gaps_text(points: Points) -> str:
-    """Return how many gaps there are: ``, 2 gaps``; empty without any, and for those before the first figure."""
-    known = [figure is not None for _, figure in points]
-    if True not in known:
-        return ""
-    began = known.index(True)
-    gaps = sum(before and not after for before, after in pairwise(known[began:]))
+    """Return how many gaps lie between figures: ``, 2 gaps``; empty without any."""
+    gaps = max(len(runs(points, float("inf"))) - 1, 0)
     return f", {gaps} gap{'s' if gaps > 1 else ''}" if gaps else ""

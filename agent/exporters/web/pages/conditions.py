@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agent.site.accounted import accounted_ratio
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
-from agent.site.status import Cause
 from agent.site.totals import Figures
 from agent.text.losses import units_text
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, ratio_text
@@ -36,6 +36,7 @@ class Known:
     Attributes:
         site: The site's figures.
         repairs: The open entries of the walk list.
+        is_restoring: True while a curtailment is in force or just ended, which explains units that start.
         unreadiness: Why the figures cannot be trusted; None if they can.
         lateness: How many units were not looked at in time, in words; None if all were.
         history_trouble: Why history is not written; None while it is.
@@ -44,6 +45,7 @@ class Known:
 
     site: Figures
     repairs: tuple[RepairEntry, ...] = ()
+    is_restoring: bool = False
     unreadiness: str | None = None
     lateness: str | None = None
     history_trouble: str | None = None
@@ -82,7 +84,7 @@ def conditions(known: Known) -> list[Condition]:
 
 def _found(known: Known) -> Iterator[tuple[str, str]]:
     yield from _of_the_agent(known)
-    yield from _of_the_site(known.site)
+    yield from _of_the_site(known.site, is_restoring=known.is_restoring)
     yield from _of_the_walk(known.repairs)
 
 
@@ -96,8 +98,8 @@ def _of_the_agent(known: Known) -> Iterator[tuple[str, str]]:
         yield "MiningStandbyActive", "this standby took over"
 
 
-def _of_the_site(site: Figures) -> Iterator[tuple[str, str]]:
-    ratio, coverage = accounted_ratio(site), site.coverage_ratio
+def _of_the_site(site: Figures, *, is_restoring: bool) -> Iterator[tuple[str, str]]:
+    ratio, coverage = accounted_ratio(site, is_restoring=is_restoring), site.coverage_ratio
     if ratio is not None and ratio < TARGET_RATIO:
         yield "MiningSiteEfficiencyLow", f"efficiency {ratio_text(ratio, 1)}, curtailment accounted for"
     if coverage is not None and coverage < SURE_COVERAGE_RATIO:
@@ -116,13 +118,6 @@ def _of_the_walk(repairs: Iterable[RepairEntry]) -> Iterator[tuple[str, str]]:
     for alert, (symptom, words) in _WALKED.items():
         if counts[symptom]:
             yield alert, f"{units_text(counts[symptom])} {words}"
-
-
-def accounted_ratio(site: Figures) -> float | None:
-    """Return operating and what is curtailed over deployed, as alerts go by; None where efficiency is not known."""
-    if site.operational_efficiency_ratio is None:
-        return None
-    return (site.operating_hs + site.losses_hs[Cause.CURTAILED]) / site.deployed_hs
 
 
 def _some(names: Iterable[str]) -> str:

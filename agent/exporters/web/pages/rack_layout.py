@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent.site.status import UnitStatus
-from agent.text.natural_order import natural_key
+from agent.text.natural import NaturalKey, natural_key
 
 SPARE_SLOTS = 8
 """Empty slots are drawn up to the rack's highest number, unless so many numbers and more are left out beside units."""
@@ -57,16 +57,19 @@ def containers_of(statuses: Iterable[UnitStatus]) -> tuple[list[Container], list
         else:
             homeless.append(status)
     containers = [
-        Container(name, [Rack(rack, _slots(racks[rack])) for rack in sorted(racks, key=natural_key)])
-        for name, racks in ((name, placed[name]) for name in sorted(placed, key=natural_key))
+        Container(name, [Rack(rack, _slots(racks[rack])) for rack in sorted(racks, key=_key)])
+        for name, racks in ((name, placed[name]) for name in sorted(placed, key=_key))
     ]
     return containers, sorted(homeless, key=lambda status: natural_key(status.entry.unit_id))
 
 
+def _key(name: str) -> tuple[bool, NaturalKey]:
+    # What has no name comes last.
+    return not name, natural_key(name)
+
+
 def _slots(statuses: list[UnitStatus]) -> list[Slot]:
-    ordered = sorted(
-        statuses, key=lambda status: (natural_key(status.entry.place.slot), natural_key(status.entry.unit_id))
-    )
+    ordered = sorted(statuses, key=lambda status: (_key(status.entry.place.slot), natural_key(status.entry.unit_id)))
     slots = [Slot(status.entry.place.slot, status) for status in ordered]
     named = [slot for slot in slots if slot.name]
     if not all(slot.name.isascii() and slot.name.isdigit() and len(slot.name) <= 6 for slot in named):

@@ -24,7 +24,7 @@ from agent.exporters.web.pages.rack_cells import (
 from agent.exporters.web.pages.rack_layout import Container, Rack, Slot, containers_of
 from agent.site.status import UnitState, UnitStatus
 from agent.text.losses import units_text
-from agent.text.natural_order import natural_key
+from agent.text.natural import natural_key
 
 FILLS: dict[str, tuple[str, Callable[[UnitStatus], Cell]]] = {
     "rate": ("operating over nameplate", rate_cell),
@@ -34,6 +34,8 @@ FILLS: dict[str, tuple[str, Callable[[UnitStatus], Cell]]] = {
 
 LINKED_UNITS = 12_000
 """Up to so many units on one page each is a link; a larger map links racks."""
+FEW_UNITS = 2000
+"""Up to so many units on a map of all containers, cells are large enough for a finger."""
 STEP = 15
 """From one cell to the next, in the SVG's own unit; a cell is one less."""
 ROWS, MOST_COLUMNS = 8, 10
@@ -64,7 +66,10 @@ def render_racks(shown: ShownRacks) -> str:
     chosen = [each for each in containers if shown.container is None or _key(each) == shown.container]
     body = [FILL_PATTERNS, _chooser(shown, containers), _legend(shown.fill)]
     is_linked = sum(each.units for each in chosen) <= LINKED_UNITS
-    kind = "map one" if shown.container is not None or len(containers) <= 1 else "map"
+    if shown.container is not None or len(containers) <= 1:
+        kind = "map one"
+    else:
+        kind = "map few" if len(shown.statuses) <= FEW_UNITS else "map"
     body += [_container(each, shown, is_linked=is_linked) for each in chosen]
     if homeless and shown.container is None:
         body.append(_homeless(homeless, shown))
@@ -151,15 +156,16 @@ def _columns(rack: Rack) -> int:
     return max(2, min(MOST_COLUMNS, -(-len(rack.slots) // ROWS)))
 
 
-def _figure(rack: Rack, content: str) -> str:
+def _figure(rack: Rack, container: Container, content: str) -> str:
     columns = _columns(rack)
     rows = -(-len(rack.slots) // columns)
     name = f"Rack {escape(rack.name)}" if rack.name else "No rack"
+    # Names often repeat the container's: under its heading the rest is enough.
+    short = rack.name.removeprefix(container.name).lstrip("-_./ ") if container.name else rack.name
+    caption = escape(short or rack.name) or "no rack"
     # The class says how wide it is: the content security policy refuses a style of its own.
-    return (
-        f'<figure class="w{columns}"><figcaption>{name}</figcaption><svg viewBox="0 0 {columns * STEP} {rows * STEP}" '
-        f'role="group" aria-label="{name}">{content}</svg></figure>'
-    )
+    size = f'viewBox="0 0 {columns * STEP} {rows * STEP}" role="group" aria-label="{name}"'
+    return f'<figure class="w{columns}"><figcaption>{caption}</figcaption><svg {size}>{content}</svg></figure>'
 
 
 def _spots(rack: Rack) -> Iterable[tuple[Slot, int, int]]:
@@ -167,7 +173,7 @@ def _spots(rack: Rack) -> Iterable[tuple[Slot, int, int]]:
     return ((slot, number % columns * STEP + 1, number // columns * STEP + 1) for number, slot in enumerate(rack.slots))
 
 
-def _linked_rack(rack: Rack, _: Container, shown: ShownRacks) -> str:
+def _linked_rack(rack: Rack, container: Container, shown: ShownRacks) -> str:
     """Return a rack in which each unit is a link with a name."""
     cell_of, root, pieces = FILLS[shown.fill][1], shown.frame.root, []
     for slot, x, y in _spots(rack):
@@ -182,7 +188,7 @@ def _linked_rack(rack: Rack, _: Container, shown: ShownRacks) -> str:
             f'<a href="{root}units/{escape(quote(unit_id, safe=""))}"><title>{escape(unit_id)}{where}, {cell.words}'
             f'</title><path class="c {_border(cell)}" fill="url(#{cell.fill})" d="M{x} {y}h13v13h-13z"/>{drawn}</a>'
         )
-    return _figure(rack, "".join(pieces))
+    return _figure(rack, container, "".join(pieces))
 
 
 def _border(cell: Cell) -> str:
@@ -215,7 +221,7 @@ def _plain_rack(rack: Rack, container: Container, shown: ShownRacks) -> str:
     words = ", ".join(f"{units} {state}" for state, units in states.most_common())
     address = _address(shown, _key(container), shown.fill)
     title = f"{escape(container.name)} {escape(rack.name) or 'no rack'}: {words}"
-    return _figure(rack, f'<a href="{address}"><title>{title}</title>{drawn}{"".join(marks)}</a>')
+    return _figure(rack, container, f'<a href="{address}"><title>{title}</title>{drawn}{"".join(marks)}</a>')
 
 
 def _homeless(statuses: list[UnitStatus], shown: ShownRacks) -> str:

@@ -14,7 +14,7 @@ from agent.exporters.web.repair_query import RepairQuery
 from agent.site.repairs.entries import RepairEntry, Said
 from agent.site.repairs.symptoms import SYMPTOM_WORDS, Symptom
 from agent.site.status import UnitState, UnitStatus
-from agent.text.natural_order import natural_key
+from agent.text.natural import natural_key
 from agent.text.numbers import duration_text
 
 SORT_WORDS = {"place": "by place, to walk", "loss": "by loss, to decide", "since": "by age"}

@@ -9,7 +9,7 @@ from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.unit_charts import day_charts
 from agent.exporters.web.pages.unit_parts import boards_card, changes_card, fans_card, identity_card, pools_card
-from agent.exporters.web.pages.unit_rows import since_text, state_swatch
+from agent.exporters.web.pages.unit_rows import held_text, since_text, state_swatch
 from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.recent.day import Slot
@@ -80,14 +80,27 @@ def _reason(shown: UnitShown) -> str:
     else:
         why = why_text(status, frame.now)
         words = str(status.state) if why == status.state else f"{status.state}: {why}"
-        held = duration_text(max(0.0, frame.now - status.since))
+        # History saw the unit enter its state, even if an earlier process of this agent wrote it.
+        seen_from = None if _was_seen(shown) else shown.seen_from
         told = (
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
-            f'<p class="since">since {escape(since_text(status, frame, shown.seen_from))}'
-            f' <span class="soft">({held})</span></p>{_also(status)}{_advice(status)}'
+            f'<p class="since">since {escape(since_text(status, frame, seen_from))}'
+            f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>{_also(status)}{_advice(status)}'
         )
     told = f'<p class="place">{escape(where)}</p>{told}{_age(shown)}'
     return f'<section class="card reason" aria-label="Reason">{told}</section>'
+
+
+def _was_seen(shown: UnitShown) -> bool:
+    """Return True if history has the unit's state with that start, and the state before it up to that moment."""
+    changes, status = shown.changes or (), shown.status
+    return (
+        len(changes) > 1
+        and changes[0].until is None
+        and changes[0].state == status.state
+        and abs(changes[0].since - status.since) < 1
+        and changes[1].until == changes[0].since
+    )
 
 
 def _also(status: UnitStatus) -> str:

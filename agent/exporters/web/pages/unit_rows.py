@@ -73,6 +73,14 @@ def since_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str
     return frame.since(status.since, seen_from) if status.is_looked_at else ABSENT
 
 
+def held_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str:
+    """Return for how long a unit is in its state, as far as was seen: ``4 min``, or ``over 4 min``."""
+    if not status.is_looked_at:
+        return ""
+    is_older = seen_from is not None and status.since <= seen_from
+    return f"{'over ' if is_older else ''}{duration_text(max(0.0, frame.now - status.since))}"
+
+
 def celsius_text(status: UnitStatus) -> str:
     """Return the hottest chip of a fresh reading; one that the firmware works out is marked."""
     reading = status.reading
@@ -97,7 +105,6 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
     parts = "<span>" + ",</span> <span>".join(map(escape, named)) + "</span>" if named else NO_PLACE
     advice = f"<small>Check first: {escape(status.check_first)}.</small>" if has_advice and status.check_first else ""
     lost_hs = status.shortfall_hs if status.is_looked_at else None
-    held_s = max(0.0, frame.now - status.since)
     reading = status.reading
     celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
     return (
@@ -105,7 +112,7 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
         f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{advice}</td>'
         f"{_number(hashrate_text(lost_hs), lost_hs)}"
         f'<td class="number" data-sort="{status.since:.0f}">{escape(since_text(status, frame, seen_from))}'
-        f"<small>{duration_text(held_s) if status.is_looked_at else ''}</small></td>"
+        f"<small>{held_text(status, frame, seen_from)}</small></td>"
         f'<td><a href="{address}">{unit_id}</a></td><td>{escape(entry.nameplate.model)}</td>'
         f"{_number(hashrate_text(status.hashrate_hs), status.hashrate_hs)}"
         f"{_number(hashrate_text(entry.nameplate.hashrate_hs), entry.nameplate.hashrate_hs)}"

@@ -12,6 +12,8 @@ from agent.exporters.web.pages.conditions import LOOKED_FOR, Condition, Known, c
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.patterns import patterned
+from agent.site.curtailment.events import Phase
+from agent.site.event_figures import EventFigures
 from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -30,8 +32,10 @@ class ShownWall:
     Attributes:
         frame: What stands around the content.
         figures: The latest figures; None until every unit was polled once.
-        statuses: Status of every unit that the figures include.
-        repairs: The open entries of the walk list; None where there is none.
+        statuses: Status of every deployed unit.
+        counts_simulated: True if the figures include simulated units.
+        repairs: The open entries of the walk list.
+        events: Declared curtailments with their figures.
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
         history_trouble: Why history is not being written; None while it is, or if none is kept.
@@ -41,7 +45,9 @@ class ShownWall:
     frame: Frame
     figures: SiteFigures | None
     statuses: tuple[UnitStatus, ...]
+    counts_simulated: bool = True
     repairs: tuple[RepairEntry, ...] = ()
+    events: tuple[EventFigures, ...] = ()
     unreadiness: str | None = None
     lateness: str | None = None
     history_trouble: str | None = None
@@ -74,7 +80,9 @@ def _top(shown: ShownWall) -> str:
 
 def _waiting(shown: ShownWall) -> str:
     why = shown.unreadiness or "not every unit was polled yet"
-    return f'<div class="number"><p class="ratio unsure">not known yet</p><p class="verdict">{escape(why)}</p></div>'
+    return (
+        f'<div class="main-figure"><p class="ratio unsure">not known yet</p><p class="verdict">{escape(why)}</p></div>'
+    )
 
 
 def _figures(shown: ShownWall, site: Figures) -> str:
@@ -100,7 +108,7 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     drawn = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles)
     number = "not known" if ratio is None else ratio_text(ratio, 1)
     return (
-        f'<div class="number"><p class="label">Operational efficiency</p><p class="ratio {grade}">{number}</p>'
+        f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {grade}">{number}</p>'
         f'<p class="verdict {grade}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_conditions(shown, site)}"
     )
@@ -108,7 +116,13 @@ def _figures(shown: ShownWall, site: Figures) -> str:
 
 def _oldest(shown: ShownWall) -> str:
     """Return the age of the oldest reading whose rate counts; it goes on by the script's clock."""
-    readings = [each.reading.at for each in shown.statuses if each.hashrate_hs is not None and each.reading is not None]
+    readings = [
+        each.reading.at
+        for each in shown.statuses
+        if each.hashrate_hs is not None
+        and each.reading is not None
+        and (shown.counts_simulated or not each.entry.is_simulated)
+    ]
     if not readings:
         return "none"
     oldest = min(readings)
@@ -133,6 +147,7 @@ def _conditions(shown: ShownWall, site: Figures) -> str:
         Known(
             site=site,
             repairs=shown.repairs,
+            is_restoring=any(each.phase in {Phase.ACTIVE, Phase.RESTORING} for each in shown.events),
             unreadiness=shown.unreadiness,
             lateness=shown.lateness,
             history_trouble=shown.history_trouble,
