@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from agent_pages import pages_of
 from browsing import PHONE, Serve, Visit, visiting
+from page_conditions import FAN_UNIT
 from playwright.async_api import Browser
 
 pytestmark = [pytest.mark.program("chromium"), pytest.mark.asyncio(loop_scope="session")]
@@ -52,3 +53,67 @@ async def test_tab_reaches_everything_in_reading_order(browser: Browser, conditi
             assert [stop["at"] for stop in seen] == list(range(len(stops))), page.name
             assert [stop["what"] for stop in seen if not stop["outlined"]] == [], page.name
             assert [stop["what"] for stop in seen if not stop["inside"]] == [], page.name
+
+
+async def test_tables_sort_by_enter(browser: Browser, condition: Serve) -> None:
+    """Enter on a column's head sorts by it, Enter again turns the order round, and the head says so."""
+    served = await condition("healthy")
+    async with visiting(browser, served.address) as visit:
+        await visit.go()
+        table = visit.page.locator("table", has=visit.page.locator("thead", has_text="Hottest chip"))
+        head = table.locator("thead th", has_text="Model")
+        await head.locator("button").focus()
+        orders = []
+        for said in ("ascending", "descending"):
+            await visit.page.keyboard.press("Enter")
+            assert await head.get_attribute("aria-sort") == said
+            orders.append(await table.locator("tbody tr td:nth-child(6)").all_inner_texts())
+        assert orders[0] == sorted(orders[0])
+        assert orders[1] == orders[0][::-1]
+        assert len(set(orders[0])) == 2
+        await visit.go("units")
+        await visit.page.locator("thead a", has_text="Lost").press("Enter")
+        await visit.page.wait_for_url("**/units?*")
+        assert await visit.page.locator("thead th", has_text="Lost").get_attribute("aria-sort") == "ascending"
+        visit.assert_innocent()
+
+
+async def test_filters_work_by_keyboard(browser: Browser, condition: Serve) -> None:
+    """A search is typed and its result comes with its address; details open by Enter."""
+    served = await condition("healthy")
+    async with visiting(browser, served.address, size=PHONE) as visit:
+        await visit.go("units")
+        await visit.page.locator("input[type=search]").focus()
+        await visit.page.keyboard.type("fan 3")
+        await visit.until("location.search.includes('q=fan')")
+        assert await visit.page.locator("tbody tr").count() == 1
+        assert FAN_UNIT in await visit.page.inner_text("tbody")
+        assert await visit.page.evaluate("document.activeElement.type") == "search"
+        filters = visit.page.locator("details", has_text="Filters")
+        await filters.locator("summary").press("Enter")
+        assert await filters.get_attribute("open") is not None
+        assert await visit.grave_findings() == []
+        visit.assert_innocent()
+
+
+async def test_a_note_is_written_by_keyboard(browser: Browser, condition: Serve) -> None:
+    """The note's dialog takes the focus, says why it was refused, and gives the focus back on Escape."""
+    served = await condition("healthy")
+    async with visiting(browser, served.address, size=PHONE) as visit:
+        await visit.go("repairs")
+        button = visit.page.locator("button[data-say]").first
+        await button.press("Enter")
+        dialog = visit.page.locator("dialog[open]")
+        await visit.page.keyboard.type("fan ordered")
+        assert await dialog.locator("textarea").input_value() == "fan ordered"
+        assert await visit.grave_findings() == []
+        assert await visit.overflow_px() == 0
+        await dialog.locator("button[type=submit]").press("Enter")
+        await dialog.locator("[role=alert]").wait_for(state="visible")
+        assert "no token is configured" in await dialog.inner_text()
+        await visit.page.keyboard.press("Escape")
+        await dialog.wait_for(state="hidden")
+        assert await button.evaluate("button => button === document.activeElement")
+        # The refusal is an error on the browser's console, and the only one.
+        assert all("403" in said for said in visit.deeds.errors)
+        assert visit.deeds.violations == []

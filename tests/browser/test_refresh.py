@@ -122,3 +122,24 @@ async def test_a_page_comes_back_with_its_agent(browser: Browser, tmp_path: Path
         await here.page.unroute("**/*")
         await here.refresh()
         await alarm.wait_for(state="hidden")
+
+
+async def test_what_is_open_and_typed_stays(browser: Browser, tmp_path: Path) -> None:
+    """A refresh neither closes details nor takes away what is being typed, nor the order of a table."""
+    async with opened(browser, tmp_path, "units") as here:
+        await here.page.locator("details", has_text="Filters").locator("summary").click()
+        search = here.page.locator("input[type=search]")
+        await search.focus()
+        await here.page.evaluate("document.activeElement.value = 'half a wo'")
+        await here.refresh()
+        assert await here.page.locator("details", has_text="Filters").get_attribute("open") is not None
+        assert await search.input_value() == "half a wo"
+        await here.visit.go()
+        table = here.page.locator("table", has=here.page.locator("thead", has_text="Hottest chip"))
+        head = table.locator("thead th", has_text="Model")
+        await head.locator("button").click()
+        await here.refresh()
+        assert await head.get_attribute("aria-sort") == "ascending"
+        models = await table.locator("tbody tr td:nth-child(6)").all_inner_texts()
+        assert models == sorted(models)
+        assert len(set(models)) == 2

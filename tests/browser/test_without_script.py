@@ -2,7 +2,8 @@
 
 import pytest
 from agent_pages import pages_of
-from browsing import DESK, Serve, visiting
+from browsing import DESK, PHONE, Serve, visiting
+from page_conditions import FAN_UNIT
 from playwright.async_api import Browser, Page
 
 pytestmark = [pytest.mark.program("chromium"), pytest.mark.asyncio(loop_scope="session")]
@@ -38,3 +39,22 @@ async def test_pages_work_without_script(browser: Browser, condition: Serve, nam
             assert await lines_of(plain.page) == await lines_of(usual.page), page.name
         usual.assert_innocent()
         plain.assert_innocent()
+
+
+async def test_filters_and_orders_work_without_script(browser: Browser, condition: Serve) -> None:
+    """A search is a form and an order is a link: both are part of the address."""
+    served = await condition("healthy")
+    async with visiting(browser, served.address, size=PHONE, java_script_enabled=False) as visit:
+        await visit.go("units")
+        await visit.page.locator("input[type=search]").fill("fan 3")
+        await visit.page.locator("input[type=search]").press("Enter")
+        await visit.page.wait_for_url("**/units?*q=fan*")
+        assert FAN_UNIT in await visit.page.inner_text("tbody")
+        await visit.page.locator("thead a", has_text="Lost").click()
+        await visit.page.wait_for_url("**/units?*sort=*")
+        assert await visit.page.locator("tbody tr").count() == 1
+        await visit.go("repairs")
+        await visit.page.locator("select[name=sort]").select_option("loss")
+        await visit.page.locator("form button[type=submit]").click()
+        await visit.page.wait_for_url("**/repairs?*sort=loss*")
+        visit.assert_innocent()
