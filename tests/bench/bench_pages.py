@@ -2,9 +2,9 @@
 
     python tests/bench/bench_pages.py [--units 20000] [--viewers 10] [--interval 20] [--seconds 40]
 
-The first part serves one site in this process. CPU of the loop is that of its thread, callback by callback; the rest of
-the process is the thread that makes the page. The second part is a whole agent over a simulated farm in another process:
-spans without viewers and with them take turns, and each viewer loads every page in turn, one each 10 s.
+The first part serves one site in this process. CPU of the loop is that of its thread, callback by callback; the rest
+of the process is the thread that makes the page. The second part is a whole agent over a simulated farm, in processes of
+their own: spans without viewers and with them take turns, and each viewer loads every page in turn, one each 10 s.
 """
 
 import argparse
@@ -58,6 +58,20 @@ class Cost(NamedTuple):
     piece_s: float
     thread_s: float
     took_s: float
+
+
+class Viewers(NamedTuple):
+    """People who look at pages.
+
+    Attributes:
+        count: How many there are.
+        refresh_s: Time between two pages of each, s.
+        paths: The pages that each loads in turn.
+    """
+
+    count: int
+    refresh_s: float
+    paths: list[str]
 
 
 class Span(NamedTuple):
@@ -162,13 +176,12 @@ def show_viewers(units: int, viewers: int, interval_s: float, seconds: float, re
         paths = [f"/{page.path}" for page in served_pages(site.web_port)]
         for number in range(2 * SPANS):
             is_watched = number % 2 == 1
-            span = spent(agent.pid, site.web_port, seconds, paths if is_watched else [], viewers, refresh_s)
+            people = Viewers(viewers if is_watched else 0, refresh_s, paths)
+            span = spent(agent.pid, site.web_port, seconds, people)
             spans[is_watched].append(span)
-            print(
-                f"  {'with' if is_watched else 'without'} viewers: {span.polls_per_s:,.1f} polls/s, {span.missed} missed,"
-                f" {span.cpu_share:.1%} of a core, {span.pages} pages, slowest {span.slowest_s * 1e3:.0f} ms",
-                flush=True,
-            )
+            polls = f"{span.polls_per_s:,.1f} polls/s, {span.missed} missed, {span.cpu_share:.1%} of a core"
+            loads = f"{span.pages} pages, slowest {span.slowest_s * 1e3:.0f} ms"
+            print(f"  {'with' if is_watched else 'without'} viewers: {polls}; {loads}", flush=True)
     without, beside = (statistics.mean(span.polls_per_s for span in spans[key]) for key in (False, True))
     verdict(beside > 0.99 * without, f"{beside / without:.2%} of the polls beside viewers", "over 99 %")
     missed = [sum(span.missed for span in spans[key]) for key in (False, True)]
@@ -192,10 +205,10 @@ def served_pages(port: int) -> list[PageAddress]:
     return pages_at(units[0]["unit_id"], units[0]["container"])
 
 
-def spent(pid: int, port: int, seconds: float, paths: list[str], viewers: int, refresh_s: float) -> Span:
-    """Return what an agent did in a span, beside viewers if there are paths."""
+def spent(pid: int, port: int, seconds: float, viewers: Viewers) -> Span:
+    """Return what an agent did in a span beside viewers."""
     before = counters(pid, port)
-    with watching(port, paths, viewers if paths else 0, refresh_s) as loads:
+    with watching(port, viewers) as loads:
         time.sleep(seconds)
         after = counters(pid, port)
     passed_s = after.at - before.at
@@ -209,22 +222,23 @@ def spent(pid: int, port: int, seconds: float, paths: list[str], viewers: int, r
 
 
 @contextmanager
-def watching(port: int, paths: list[str], viewers: int, refresh_s: float) -> Iterator[list[float]]:
+def watching(port: int, viewers: Viewers) -> Iterator[list[float]]:
     """Let viewers load pages inside the block; yield the growing list of the seconds that each load took."""
     loads: list[float] = []
     is_over = threading.Event()
 
     def view(first: int) -> None:
-        is_over.wait(refresh_s * first / viewers)
+        is_over.wait(viewers.refresh_s * first / viewers.count)
         turn = first
         while not is_over.is_set():
             began = time.perf_counter()
-            asked(port, "GET", paths[turn % len(paths)], accept_encoding="gzip")
+            asked(port, "GET", viewers.paths[turn % len(viewers.paths)], accept_encoding="gzip")
             loads.append(time.perf_counter() - began)
             turn += 1
-            is_over.wait(max(0.0, refresh_s - loads[-1]))
+            is_over.wait(max(0.0, viewers.refresh_s - loads[-1]))
 
-    threads = [threading.Thread(target=view, args=(number,), name=f"viewer {number}") for number in range(viewers)]
+    names = range(viewers.count)
+    threads = [threading.Thread(target=view, args=(number,), name=f"viewer {number}") for number in names]
     for thread in threads:
         thread.start()
     try:

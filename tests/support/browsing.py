@@ -62,6 +62,14 @@ class Deeds:
     violations: list[str] = field(default_factory=list)
     canaries: list[str] = field(default_factory=list)
 
+    def on_canary(self, *said: str) -> None:
+        """Keep the call of a hostile text."""
+        self.canaries.append(f"canary {said}")
+
+    def on_violation(self, report: str) -> None:
+        """Keep a report of the security policy."""
+        self.violations.append(report)
+
 
 @dataclass(slots=True)
 class Visit:
@@ -163,8 +171,8 @@ async def visiting(
     context.set_default_timeout(PATIENT_S * 1000)
     deeds = Deeds()
     try:
-        await context.expose_function("canary", lambda *said: deeds.canaries.append(f"canary {said}"))
-        await context.expose_function("violated", lambda report: deeds.violations.append(report))
+        await context.expose_function("canary", deeds.on_canary)
+        await context.expose_function("violated", deeds.on_violation)
         await context.add_init_script(_WATCH)
         page = await context.new_page()
         page.on("request", lambda request: _asked(request, deeds))

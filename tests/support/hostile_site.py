@@ -1,6 +1,6 @@
 """A site in which every text is hostile: what ledger, units, configuration and operators may bring onto a page.
 
-A browser that runs one of the texts calls ``canary``. One that takes it for markup makes an element of class ``canary``.
+A browser that runs one of the texts calls ``canary``; one that takes it for markup makes an element of that class.
 """
 
 from collections.abc import Iterator
