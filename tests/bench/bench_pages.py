@@ -3,8 +3,8 @@
     python tests/bench/bench_pages.py [--units 20000] [--viewers 10] [--interval 20] [--seconds 40]
 
 The first part serves one site in this process. CPU of the loop is that of its thread, callback by callback; the rest
-of the process is the thread that makes the page. The second part is a whole agent over a simulated farm, in processes of
-their own: spans without viewers and with them take turns, and each viewer loads every page in turn, one each 10 s.
+of the process is the thread that makes the page. The second part is a whole agent over a simulated farm, in processes
+of their own: spans without viewers and with them take turns, and each viewer loads every page in turn, one per 10 s.
 """
 
 import argparse

@@ -14,6 +14,10 @@ from agent.text.places import NO_PLACE, place_key, place_text
     [
         (Place(container="C3", rack="R05", slot="12"), "C3, rack R05, slot 12"),
         (Place(rack="R05"), "rack R05"),
+        (Place(container="C3", rack="C3-R05", slot="12"), "C3, rack R05, slot 12"),
+        (Place(container="C3", rack="C30-R05"), "C3, rack C30-R05"),
+        (Place(container="C3", rack="C3"), "C3, rack C3"),
+        (Place(container="C3", rack="C3-"), "C3, rack C3-"),
         (Place(), NO_PLACE),
     ],
 )

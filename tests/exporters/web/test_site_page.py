@@ -95,7 +95,7 @@ def test_a_curtailment_is_one_line_and_accounted_for() -> None:
     )
     units = (*(curtailed(f"c{number}") for number in range(5)), *(hashing(f"u{number}") for number in range(5)))
     shown = page(*units, hashing("slow", hashrate_th=150.0), events=(figures,))
-    assert "Accounted for, as alerts go by 97.73 % with 1.00 PH/s curtailed on purpose" in shown.text
+    assert "Accounted for 97.73 % as alerts go by: with 1.00 PH/s curtailed" in shown.text
     assert "Container C2 is dark" not in shown.text
     worst = worst_of(shown)
     assert "Curtailment of container C2 since 21:06: 5 of 5 units asleep, 1.00 PH/s less. Its units" in worst

@@ -134,8 +134,8 @@ def test_the_past_is_listed_latest_first() -> None:
         Change(unit_id="u1", state="hashing", why="hashing", since=AT - 90_000, until=AT - 600),
     )
     text = page(unit(), changes=changes).text
-    assert "2025-11-20 21:26 now 11 min stopped fan 2 at 0 rpm" in text
-    assert "2025-11-19 20:36 21:26 24 h 50 min hashing" in text
+    assert "21:26 stopped fan 2 at 0 rpm now 11 min" in text
+    assert "2025-11-19 20:36 hashing 21:26 24 h 50 min" in text
     assert "This agent keeps no history (history.keep)." in page(unit(), changes=None).text
     assert "No state was recorded in the last 7 days." in page(unit(), changes=()).text
     assert "History could not be read: slow." in page(unit(), changes_trouble="slow").text

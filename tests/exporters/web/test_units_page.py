@@ -48,7 +48,9 @@ def found(words: str, *statuses: UnitStatus) -> list[str]:
 def test_a_row_says_place_reason_and_loss_first() -> None:
     """The first columns are place, reason and loss; the place leads to the unit's page."""
     shown = page(unit("u/1", "C3", "R05", "12", **STOPPED))
-    assert "C3, rack R05, slot 12 stopped: fan 2 at 0 rpm 200.00 TH/s 20:36 61 min u/1 S21 0 H/s" in shown.text
+    assert (
+        "C3, rack R05, slot 12 stopped: fan 2 at 0 rpm since 20:36 200.00 TH/s 20:36 61 min u/1 S21 0 H/s" in shown.text
+    )
     assert ("href", "units/u%2F1") in shown.attributes
     assert "1 unit matches, 200.00 TH/s lost; 1 to 1 shown." in shown.text
     assert shown.foreign_addresses == []

@@ -30,12 +30,13 @@ NAVIGATION = (
 )
 """The pages of a site, in the order of the navigation."""
 
+HISTORY = Link("api/v1/history", "history as JSON")
 DATA = (
     Link("metrics", "metrics"),
     Link("metrics/site", "site metrics"),
     Link("api/v1/site", "site as JSON"),
     Link("api/v1/units?sort=-shortfall", "units as JSON"),
-    Link("api/v1/history", "history as JSON"),
+    HISTORY,
     Link("api/v1/repairs", "repairs as JSON"),
     Link("api/v1/discovery", "discovery as JSON"),
     Link("api/v1/unread", "unread fields as JSON"),
@@ -43,7 +44,7 @@ DATA = (
     Link("readyz", "readiness"),
     Link("healthz", "health"),
 )
-"""The same figures for programs."""
+"""The same figures for programs; a site that keeps no history has no link to it."""
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -117,6 +118,7 @@ def frame_of(source: Source, *, current: str, depth: int) -> Frame:
         zone=source.zone(),
         current=current,
         depth=depth,
+        data=tuple(link for link in DATA if link != HISTORY or source.history is not None),
         banners=agent_banners(
             has_figures=figures is not None,
             illness=source.illness(),

@@ -65,8 +65,8 @@ def _accounted(site: Figures, *, is_restoring: bool) -> str:
     if not curtailed_hs or ratio is None:
         return ""
     return (
-        f'<div><p class="label">Accounted for, as alerts go by</p><p class="amount">{ratio_text(ratio)}</p>'
-        f'<p class="soft">with {hashrate_text(curtailed_hs)} curtailed on purpose</p></div>'
+        f'<div><p class="label">Accounted for</p><p class="amount">{ratio_text(ratio)}</p>'
+        f'<p class="soft">as alerts go by: with {hashrate_text(curtailed_hs)} curtailed</p></div>'
     )
 
 

@@ -125,15 +125,14 @@ def changes_card(changes: Sequence[Change] | None, trouble: str | None, frame: F
         lasted_s = max(0.0, until - change.since)
         reason = "" if change.why == change.state else escape(change.why)
         swatch = state_swatch(UnitState(change.state)) if change.state in set(UnitState) else ""
-        since, moment = frame.local(change.since), "now" if change.until is None else frame.moment(until)
         rows.append(
-            f'<tr><th scope="row" data-sort="{change.since:.0f}">{since:%Y-%m-%d %H:%M}</th>'
-            f'<td data-sort="{until:.0f}">{moment}</td>'
-            f'<td class="number" data-sort="{lasted_s:.0f}">{duration_text(lasted_s)}</td>'
-            f'<td>{swatch}{escape(change.state)}</td><td class="words">{reason}</td></tr>'
+            f'<tr><th scope="row" data-sort="{change.since:.0f}">{frame.moment(change.since)}</th>'
+            f'<td>{swatch}{escape(change.state)}</td><td class="words">{reason}</td>'
+            f'<td data-sort="{until:.0f}">{"now" if change.until is None else frame.moment(until)}</td>'
+            f'<td class="number" data-sort="{lasted_s:.0f}">{duration_text(lasted_s)}</td></tr>'
         )
     note = f'<p class="scale">the last {days} days; times in {escape(frame.zone.key)}</p>'
-    return table(title, ("Since", "Until", "Lasted", "State", "Reason"), rows, numbers={2}, note=note)
+    return table(title, ("Since", "State", "Reason", "Until", "Lasted"), rows, numbers={4}, note=note)
 
 
 def _sentence(title: str, words: str) -> str:

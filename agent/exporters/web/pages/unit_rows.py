@@ -10,7 +10,7 @@ from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
-from agent.text.places import NO_PLACE, place_parts
+from agent.text.places import place_parts
 
 ALSO_SHOWN = 2
 """Of a unit's other faults, how many are shown beside its reason."""
@@ -23,23 +23,30 @@ class Column(NamedTuple):
         head: Its head.
         sort: The key in `unit_query.SORTS` by which it is sorted.
         is_number: True if it is aligned as numbers.
+        is_wide: True if a phone leaves it out; the unit's page has it.
     """
 
     head: str
     sort: str
     is_number: bool = False
+    is_wide: bool = False
+
+    @property
+    def classes(self) -> str:
+        """The classes of the head."""
+        return " ".join(name for name, has in (("number", self.is_number), ("wide", self.is_wide)) if has)
 
 
 COLUMNS = (
     Column("Place", "place"),
     Column("Reason", "reason"),
     Column("Lost", "shortfall", is_number=True),
-    Column("Since", "since", is_number=True),
-    Column("Unit", "unit"),
-    Column("Model", "model"),
-    Column("Measured", "hashrate", is_number=True),
-    Column("Nameplate", "nameplate", is_number=True),
-    Column("Hottest chip", "celsius", is_number=True),
+    Column("Since", "since", is_number=True, is_wide=True),
+    Column("Unit", "unit", is_wide=True),
+    Column("Model", "model", is_wide=True),
+    Column("Measured", "hashrate", is_number=True, is_wide=True),
+    Column("Nameplate", "nameplate", is_number=True, is_wide=True),
+    Column("Hottest chip", "celsius", is_number=True, is_wide=True),
 )
 
 
@@ -102,23 +109,26 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
     entry = status.entry
     unit_id, address = escape(entry.unit_id), escape(frame.root + unit_address(entry.unit_id))
     named = place_parts(entry.place)
-    parts = "<span>" + ",</span> <span>".join(map(escape, named)) + "</span>" if named else NO_PLACE
+    parts = "<span>" + ",</span> <span>".join(map(escape, named)) + "</span>" if named else unit_id
     advice = f"<small>Check first: {escape(status.check_first)}.</small>" if has_advice and status.check_first else ""
     lost_hs = status.shortfall_hs if status.is_looked_at else None
     reading = status.reading
     celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
+    since = escape(since_text(status, frame, seen_from))
+    phone = f'<small class="phone">since {since}</small>' if status.is_looked_at else ""
     return (
         f'<tr data-key="{unit_id}"><th scope="row" class="place"><a href="{address}">{parts}</a></th>'
-        f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{advice}</td>'
+        f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{phone}{advice}</td>'
         f"{_number(hashrate_text(lost_hs), lost_hs)}"
-        f'<td class="number" data-sort="{status.since:.0f}">{escape(since_text(status, frame, seen_from))}'
+        f'<td class="number wide" data-sort="{status.since:.0f}">{since}'
         f"<small>{held_text(status, frame, seen_from)}</small></td>"
-        f'<td><a href="{address}">{unit_id}</a></td><td>{escape(entry.nameplate.model)}</td>'
-        f"{_number(hashrate_text(status.hashrate_hs), status.hashrate_hs)}"
-        f"{_number(hashrate_text(entry.nameplate.hashrate_hs), entry.nameplate.hashrate_hs)}"
-        f"{_number(celsius_text(status), celsius)}</tr>"
+        f'<td class="wide"><a href="{address}">{unit_id}</a></td>'
+        f'<td class="wide">{escape(entry.nameplate.model)}</td>'
+        f"{_number(hashrate_text(status.hashrate_hs), status.hashrate_hs, wide=' wide')}"
+        f"{_number(hashrate_text(entry.nameplate.hashrate_hs), entry.nameplate.hashrate_hs, wide=' wide')}"
+        f"{_number(celsius_text(status), celsius, wide=' wide')}</tr>"
     )
 
 
-def _number(words: str, value: float | None) -> str:
-    return f'<td class="number" data-sort="{"" if value is None else f"{value:.6g}"}">{words}</td>'
+def _number(words: str, value: float | None, *, wide: str = "") -> str:
+    return f'<td class="number{wide}" data-sort="{"" if value is None else f"{value:.6g}"}">{words}</td>'

@@ -8,7 +8,7 @@ from html import escape
 from agent.exporters.web.pages.banners import simulated_banners
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
-from agent.exporters.web.pages.unit_rows import COLUMNS, unit_row
+from agent.exporters.web.pages.unit_rows import COLUMNS, Column, unit_row
 from agent.exporters.web.unit_query import UnitQuery, query_text
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -89,7 +89,7 @@ def _table(shown: UnitsShown, page: Sequence[UnitStatus]) -> str:
     if not page:
         return ""
     rows = "".join(unit_row(status, shown.frame, shown.seen_from) for status in page)
-    heads = "".join(_head(shown.query, *column) for column in COLUMNS)
+    heads = "".join(_head(shown.query, column) for column in COLUMNS)
     return (
         '<section class="card units"><div class="scroll" tabindex="0" role="region" aria-label="Units">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -97,15 +97,14 @@ def _table(shown: UnitsShown, page: Sequence[UnitStatus]) -> str:
     )
 
 
-def _head(query: UnitQuery, head: str, sort: str, is_number: bool) -> str:  # noqa: FBT001 - the fields of a `Column`.
-    is_sorted = query.sort == sort
-    descends = not query.is_descending if is_sorted else sort in FIRST_DESCENDING
-    order = ("descending" if query.is_descending else "ascending") if is_sorted else ""
-    attributes = f' aria-sort="{order}"' if order else ""
-    if is_number:
-        attributes += ' class="number"'
-    address = _address(query, sort=sort, is_descending=descends, offset=0)
-    return f'<th scope="col"{attributes}><a href="{address}">{head}</a></th>'
+def _head(query: UnitQuery, column: Column) -> str:
+    is_sorted = query.sort == column.sort
+    descends = not query.is_descending if is_sorted else column.sort in FIRST_DESCENDING
+    attributes = f' class="{column.classes}"' if column.classes else ""
+    if is_sorted:
+        attributes += f' aria-sort="{"descending" if query.is_descending else "ascending"}"'
+    address = _address(query, sort=column.sort, is_descending=descends, offset=0)
+    return f'<th scope="col"{attributes}><a href="{address}">{column.head}</a></th>'
 
 
 def _pages(query: UnitQuery, total: int) -> str:

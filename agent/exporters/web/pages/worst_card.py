@@ -62,8 +62,9 @@ def worst_card(
     numbers = [index for index, column in enumerate(COLUMNS) if column.is_number]
     more = units_link(frame, leaves_out_simulated=leaves_out_simulated, sort="-shortfall")
     note = f'<p class="scale"><a href="{more}">All units by loss</a>; times in {escape(frame.zone.key)}</p>'
+    wide = [index for index, column in enumerate(COLUMNS) if column.is_wide]
     heads = [column.head for column in COLUMNS]
-    return table(title, heads, rows, numbers=numbers, before=explained, note=note, name="units")
+    return table(title, heads, rows, numbers=numbers, wide=wide, before=explained, note=note, name="units")
 
 
 def _counts(figures: EventFigures) -> bool:
