@@ -35,7 +35,7 @@ class Linked(HTMLParser):
         address = given.get("href") or given.get("xlink:href") or given.get("src") or given.get("action")
         if address is None:
             return
-        if tag == "a" and urlsplit(address).netloc:
+        if tag == "a" and "//" in address.partition("?")[0]:
             self.outward.append(given)
         else:
             self.links.append(address)

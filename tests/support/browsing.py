@@ -46,7 +46,7 @@ class Served(NamedTuple):
 Serve = Callable[[str], Awaitable[Served]]
 
 
-@dataclass(slots=True)
+@dataclass
 class Deeds:
     """What the pages of a visit did besides being shown.
 
