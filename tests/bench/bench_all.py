@@ -17,6 +17,7 @@ PARTS = (
     ("bench_fleet.py", "sick", "--seconds", "20"),
     ("bench_scrape.py",),
     ("bench_figures.py",),
+    ("bench_pages.py", "--seconds", "20"),
     ("bench_lane.py", "--seconds", "60"),
     ("bench_simulator.py", "--runs", "1", "--seconds", "2"),
 )
