@@ -62,7 +62,13 @@ def repairs(request: web.Request, source: Source) -> Draw:
         unit=source.unit,
         is_kept=source.history is not None,
     )
-    return lambda: render_repairs(shown)
+    statuses, counts_simulated = tuple(source.units()), source.counts_simulated()
+
+    def draw() -> str:
+        framed = _with_simulated(shown.frame, statuses, counts_simulated=counts_simulated)
+        return render_repairs(replace(shown, frame=framed))
+
+    return draw
 
 
 def wall(_: web.Request, source: Source) -> Draw:

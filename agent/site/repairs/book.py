@@ -15,7 +15,7 @@ from agent.site.repairs.past import Past
 from agent.site.repairs.symptoms import DEFAULT_RULES, NAMED, Closing, Rules, Symptom
 from agent.site.status import UnitStatus
 
-MAX_OPEN = 5000
+MAX_OPEN = 2000
 """Most open entries; further faults wait, and are counted."""
 
 _Courses = dict[Symptom, Course]

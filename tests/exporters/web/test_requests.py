@@ -207,7 +207,8 @@ async def test_known_queries_that_failed(path: str, query: str, tmp_path: Path) 
     async with whole_site(tmp_path) as port:
         head = f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN.text}\r\n"
         status, body = await exchange(port, head.encode())
-    takes_queries = path in {"/api/v1/history", "/api/v1/units", "/units", "/units.csv"}
+    walk = {"/racks", "/repairs", "/repairs.csv", "/api/v1/repairs"}
+    takes_queries = path in {"/api/v1/history", "/api/v1/units", "/units", "/units.csv"} | walk
     assert status == (400 if takes_queries else 200)
     assert not (takes_queries and path.startswith("/api/")) or json.loads(body)["error"]
 

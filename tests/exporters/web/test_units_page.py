@@ -131,6 +131,27 @@ def test_pages_lead_on_and_back() -> None:
     assert "none of them on this page" in page(*units, query=parse_query([("offset", "500")], DEFAULTS)).text
 
 
+@pytest.mark.parametrize("sort", sorted(SORTS))
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_pages_add_up_to_the_whole_list(sort: str, sign: str) -> None:
+    """Small pages one after another are the list in one page: no unit twice, none left out, ties by id."""
+    units = [
+        unit(f"u{number * 7 % 40:02}", f"C{number % 3}", hashrate_5s_hs=(190 + number % 5) * 1e12)
+        for number in range(40)
+    ]
+    units += [gone_silent("silent"), status(entry("new"))]
+    whole = [each.entry.unit_id for each in parse_query([("sort", sign + sort)]).select(units)[0]]
+    pages = [
+        each.entry.unit_id
+        for offset in range(0, 45, 3)
+        for each in parse_query([("sort", sign + sort), ("limit", "3"), ("offset", str(offset))]).select(units)[0]
+    ]
+    assert pages == whole
+    assert sorted(whole) == sorted(each.entry.unit_id for each in units)
+    equal = [each for each in whole if each.startswith("u")]
+    assert sort != "model" or equal == sorted(equal)
+
+
 def test_places_sort_as_people_walk() -> None:
     """Containers, racks and slots are in natural order: R2 before R10."""
     units = [unit("a", "C10"), unit("b", "C2", "R10"), unit("c", "C2", "R2", "11"), unit("d", "C2", "R2", "2")]

@@ -69,7 +69,10 @@ def _key(name: str) -> tuple[bool, NaturalKey]:
 
 
 def _slots(statuses: list[UnitStatus]) -> list[Slot]:
-    ordered = sorted(statuses, key=lambda status: (_key(status.entry.place.slot), natural_key(status.entry.unit_id)))
+    ordered = sorted(
+        statuses,
+        key=lambda status: (_key(status.entry.place.slot), natural_key(status.entry.unit_id), status.entry.unit_id),
+    )
     slots = [Slot(status.entry.place.slot, status) for status in ordered]
     named = [slot for slot in slots if slot.name]
     if not all(slot.name.isascii() and slot.name.isdigit() and len(slot.name) <= 6 for slot in named):

@@ -128,7 +128,8 @@ def _legend(fill: str) -> str:
     )
     empty, fill_words = f'<li>{_SWATCH}<path class="empty" d="M1 1h12v12H1z"/></svg>empty slot</li>', FILLS[fill][0]
     return (
-        f'<details class="legend card" open><summary>Legend</summary><ul aria-label="Fill: {fill_words}">{fills}</ul>'
+        '<details class="map-legend card" open><summary>Legend</summary>'
+        f'<ul aria-label="Fill: {fill_words}">{fills}</ul>'
         f'<ul aria-label="Border and mark: state">{states}{empty}</ul></details>'
     )
 

@@ -10,6 +10,7 @@ from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.unit_charts import day_charts
 from agent.exporters.web.pages.unit_parts import boards_card, changes_card, fans_card, identity_card, pools_card
 from agent.exporters.web.pages.unit_rows import held_text, since_text, state_swatch
+from agent.history.minutes import MINUTE_S
 from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.recent.day import Slot
@@ -92,15 +93,13 @@ def _reason(shown: UnitShown) -> str:
 
 
 def _was_seen(shown: UnitShown) -> bool:
-    """Return True if history has the unit's state with that start, and the state before it up to that moment."""
+    """Return True if history has the unit's state with that start, and the state before it up to that minute."""
     changes, status = shown.changes or (), shown.status
-    return (
-        len(changes) > 1
-        and changes[0].until is None
-        and changes[0].state == status.state
-        and abs(changes[0].since - status.since) < 1
-        and changes[1].until == changes[0].since
-    )
+    if len(changes) < 2 or changes[0].until is not None or changes[1].until is None:
+        return False
+    is_same = changes[0].state == status.state and abs(changes[0].since - status.since) < 1
+    # A restart ends the states before it with the last minute that was written.
+    return is_same and abs(changes[1].until - changes[0].since) <= MINUTE_S
 
 
 def _also(status: UnitStatus) -> str:

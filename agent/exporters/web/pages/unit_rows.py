@@ -110,7 +110,8 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
     unit_id, address = escape(entry.unit_id), escape(frame.root + unit_address(entry.unit_id))
     named = place_parts(entry.place)
     parts = "<span>" + ",</span> <span>".join(map(escape, named)) + "</span>" if named else unit_id
-    advice = f"<small>Check first: {escape(status.check_first)}.</small>" if has_advice and status.check_first else ""
+    first = f'<small class="advice">Check first: {escape(status.check_first)}.</small>'
+    advice = first if has_advice and status.check_first else ""
     lost_hs = status.shortfall_hs if status.is_looked_at else None
     reading = status.reading
     celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None

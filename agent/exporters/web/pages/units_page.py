@@ -47,7 +47,7 @@ def render(shown: UnitsShown) -> str:
     query = shown.query
     # All that match are summed, and one page of them is shown.
     matching = [status for status in shown.statuses if query.matches(status)]
-    page, total = query.select(matching)
+    page, total = query.page(matching), len(matching)
     lost_hs = sum(status.shortfall_hs for status in matching if status.is_looked_at)
     body = [_form(shown), _summary(query, page, total, lost_hs), _table(shown, page), _pages(query, total)]
     banners = simulated_banners(shown.statuses, counts_simulated=shown.counts_simulated)

@@ -20,8 +20,8 @@ from agent.site.totals import Figures, SiteFigures
 from agent.text.losses import CAUSE_WORDS, largest_losses
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
 
-MOST_LOSSES = 5
-MOST_CONDITIONS = 6
+MOST_LINES = 5
+"""Lines of a list, the one about the rest included: a screen that must not scroll."""
 _SWATCH = 'width="8" height="8"'
 
 
@@ -131,14 +131,20 @@ def _oldest(shown: ShownWall) -> str:
 
 def _losses(site: Figures) -> str:
     losses = largest_losses(site)
-    items = "".join(
+    items = [
         f'<li><svg viewBox="0 0 8 8" aria-hidden="true">{patterned(cause, cause, _SWATCH)}</svg>'
         f"<strong>{hashrate_text(lost_hs)}</strong> <span>{CAUSE_WORDS[cause]}</span></li>"
-        for cause, lost_hs in losses[:MOST_LOSSES]
-    )
-    more = f'<li class="soft">and {len(losses) - MOST_LOSSES} more</li>' if len(losses) > MOST_LOSSES else ""
-    listed = f"<ul>{items}{more}</ul>" if losses else '<p class="soft">none</p>'
+        for cause, lost_hs in losses
+    ]
+    listed = _lines(items) if losses else '<p class="soft">none</p>'
     return f'<section class="lost"><h2>Lost to</h2>{listed}</section>'
+
+
+def _lines(items: list[str]) -> str:
+    """Return a list of at most `MOST_LINES` lines, the last of which says how many are left out."""
+    if len(items) > MOST_LINES:
+        items = [*items[: MOST_LINES - 1], f'<li class="soft">and {len(items) - MOST_LINES + 1} more</li>']
+    return f"<ul>{''.join(items)}</ul>"
 
 
 def _conditions(shown: ShownWall, site: Figures) -> str:
@@ -154,11 +160,9 @@ def _conditions(shown: ShownWall, site: Figures) -> str:
             is_standby_active=shown.is_standby_active,
         )
     )
-    items = "".join(map(_condition, found[:MOST_CONDITIONS]))
-    more = f'<li class="soft">and {len(found) - MOST_CONDITIONS} more</li>' if len(found) > MOST_CONDITIONS else ""
     looked = len(LOOKED_FOR)
     none = f'<p class="soft">none of the {looked} that this agent can tell</p>'
-    listed = f"<ul>{items}{more}</ul>" if found else none
+    listed = _lines([_condition(each) for each in found]) if found else none
     return (
         f'<section class="conditions"><h2>Conditions now</h2>{listed}'
         f'<p class="what">{looked} conditions behind shipped alerts, as this agent sees them.'
