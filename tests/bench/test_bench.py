@@ -103,7 +103,7 @@ def printed(name: str, *options: str) -> str:
                 rf"site +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER}",
                 rf"reached: units: {NUMBER} kB compressed \(under 60\)",
                 rf"racks: {NUMBER} ms of the loop, {NUMBER} ms at once at most \(under 50 and 10\)",
-                rf"with viewers: {NUMBER} polls/s, [0-9]+ missed, {NUMBER}% of a core; [0-9]+ pages, slowest {NUMBER} ms",
+                rf"with viewers: {NUMBER} polls/s, [0-9]+ missed, {NUMBER}% of a core; [0-9]+ pages, slowest {NUMBER}",
                 rf"{NUMBER}% of the polls beside viewers \(over 99 %\)",
             ),
         ),

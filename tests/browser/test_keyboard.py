@@ -87,7 +87,8 @@ async def test_filters_work_by_keyboard(browser: Browser, condition: Serve) -> N
         await visit.page.keyboard.type("fan 3")
         await visit.until("location.search.includes('q=fan')")
         assert await visit.page.locator("tbody tr").count() == 1
-        assert FAN_UNIT in await visit.page.inner_text("tbody")
+        assert "fan 3 at 0 rpm" in await visit.page.inner_text("tbody")
+        assert await visit.page.locator(f"tbody a[href$='units/{FAN_UNIT}']").first.is_visible()
         assert await visit.page.evaluate("document.activeElement.type") == "search"
         filters = visit.page.locator("details", has_text="Filters")
         await filters.locator("summary").press("Enter")
