@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from browsing import PHONE, Visit, visiting
+from browsing import DESK, PHONE, Visit, visiting
 from page_conditions import FAN_UNIT, FAULTS
 from playwright.async_api import Browser
 from simulated_site import SimulatedSite
@@ -128,7 +128,7 @@ async def test_a_page_comes_back_with_its_agent(browser: Browser, tmp_path: Path
 
 async def test_what_is_open_and_typed_stays(browser: Browser, tmp_path: Path) -> None:
     """A refresh neither closes details nor takes away what is being typed, nor the order of a table."""
-    async with opened(browser, tmp_path, "units") as here:
+    async with opened(browser, tmp_path, "units", size=DESK) as here:
         await here.page.locator("details", has_text="Filters").locator("summary").click()
         search = here.page.locator("input[type=search]")
         await search.focus()
