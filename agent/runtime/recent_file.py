@@ -127,7 +127,7 @@ class RecentFile:
 
         def write() -> None:
             trouble = _try_to_write(path, head, units)
-            # After the end of the loop nobody waits for it.
+            # After the end of the loop there is no one to report to.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._close_write, done, trouble)
 

@@ -38,7 +38,7 @@ class TrendReader:
         """
         with self._lock:
             if self._failure is not None and 0 <= now - self._failed_at < DAY_KEPT_S:
-                # The message is that of the first failure; nobody waits for another try.
+                # Viewers get the first failure at once instead of waiting for the next.
                 raise HistoryError(self._failure.reason, str(self._failure))
             try:
                 trends = self._fresh(now)

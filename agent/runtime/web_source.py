@@ -102,7 +102,8 @@ def web_source(setup: Callable[[], Setup], parts: Parts, standby: Standby | None
         curtailments=curtailments,
         repairs=RepairApi(
             config.site.name,
-            entries=parts.repairs.entries,
+            # What a standby listed while it was active is of then.
+            entries=lambda: parts.repairs.entries() if rounds.standing_by is None else [],
             unlisted=lambda: parts.repairs.unlisted,
             annotate=parts.repairs.annotate,
             unit=tracker.status,

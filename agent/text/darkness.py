@@ -84,8 +84,8 @@ def _described(
     if reasons:
         (state, reason), units = reasons.most_common(1)[0]
         words = REASONS[reason].words
-        told = str(state) if words == state else f"{state}: {words}"
-        text += f"; {units:,} of {units_text(sums.units)} {told}"
+        stated = str(state) if words == state else f"{state}: {words}"
+        text += f"; {units:,} of {units_text(sums.units)} {stated}"
         since = median_low(sinces[name, state, reason])
     return DarkContainer(name, sums.units, sum(sums.losses_hs.values()), text, since)
 

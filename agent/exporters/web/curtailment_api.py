@@ -25,7 +25,7 @@ from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.responses import json_error, json_response
 from agent.exporters.web.threads import retrieve
 from agent.site.curtailment.book import CurtailmentBook
-from agent.site.curtailment.events import Event
+from agent.site.curtailment.events import Curtailments, Event
 from agent.site.curtailment.orders import OrderError, Refusal, read_order
 from agent.site.event_figures import EventFigures, event_figures
 from agent.site.status import UnitStatus
@@ -100,6 +100,11 @@ class CurtailmentApi:
     def change_refusal(self, request: web.Request) -> web.Response | None:
         """Return the answer that turns away a caller who may not change anything; None for one who may."""
         return self._refusal(request, is_change=True)
+
+    def declared(self) -> Curtailments:
+        """Return a copy of all declared events, for work in a thread: looking events up changes the object."""
+        declared = self._book.curtailments
+        return Curtailments(declared.windows, declared.events)
 
     async def _list(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)

@@ -18,6 +18,8 @@ from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_query import UnitQuery, parse_query
 from agent.exporters.web.units_csv import units_csv
+from agent.site.curtailment.events import Curtailments
+from agent.site.event_figures import event_figures
 
 CHANGES_DAYS = 7
 
@@ -40,20 +42,22 @@ def _site(request: web.Request, source: Source) -> Draw:
         statuses=tuple(source.units()),
         is_late=source.unreadiness() is not None,
         counts_simulated=source.counts_simulated(),
-        events=source.curtailments.figures() if source.curtailments else (),
         seen_from=source.seen_from(),
         discovery=source.discovery(),
         unread=source.unread(),
     )
+    declared = source.curtailments.declared() if source.curtailments else Curtailments()
     read, now = source.trends, source.wall()
 
     def draw() -> str:
+        # It visits every unit.
+        events = event_figures(declared, shown.counted, now)
         if read is None:
-            return render(shown)
+            return render(replace(shown, events=events))
         try:
-            return render(replace(shown, trends=read(now)))
+            return render(replace(shown, events=events, trends=read(now)))
         except HistoryError as error:
-            return render(replace(shown, trends_trouble=error.reason))
+            return render(replace(shown, events=events, trends_trouble=error.reason))
 
     return draw
 

@@ -61,6 +61,7 @@ def repairs(request: web.Request, source: Source) -> Draw:
         query=parse_repair_query(request.query.items()),
         unit=source.unit,
         is_kept=source.history is not None,
+        is_standby=source.role() == "standby",
     )
     statuses, counts_simulated = tuple(source.units()), source.counts_simulated()
 
@@ -80,7 +81,7 @@ def wall(_: web.Request, source: Source) -> Draw:
         statuses=statuses,
         counts_simulated=counts_simulated,
         repairs=() if source.repairs is None else tuple(source.repairs.entries()),
-        events=source.curtailments.figures() if source.curtailments else (),
+        events=source.curtailments.declared().near(source.wall()) if source.curtailments else (),
         unreadiness=source.unreadiness(),
         lateness=source.lateness(),
         history_trouble=source.history_trouble(),

@@ -38,7 +38,7 @@ class RecentDays:
             day = self._days[unit_id] = UnitDay(slot)
         state, reading = status.state, status.reading
         if status.is_overdue:
-            # Nobody looked: what the unit was before says nothing of this slot.
+            # The unit was not asked: its earlier state says nothing of this slot.
             return
         # After a failed poll the rate is that of an earlier one, which was added then.
         is_read = status.error is None and status.is_fresh

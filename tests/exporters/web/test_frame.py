@@ -74,7 +74,7 @@ def test_banners_stand_most_severe_first() -> None:
 
 
 def test_every_cause_has_a_pattern_of_its_own() -> None:
-    """No cause is told by colour alone, and no two look the same in black and white."""
+    """No two causes look the same in black and white."""
     assert set(PATTERN_OF) == set(Cause)
     assert len(set(PATTERN_OF.values())) == len(Cause)
     assert all(f'id="pattern-{name}"' in PATTERNS for name in PATTERN_OF.values())

@@ -218,6 +218,9 @@ def test_an_empty_list_claims_no_more_than_it_knows() -> None:
     assert "No fault matches the filter." in page(query=RepairQuery(symptom=Symptom.HOT))
     assert "The list is full: 12 more wait." in page(FAN, unlisted=12)
     assert "a restart forgets the list" in page(FAN, is_kept=False)
+    standby = page(is_standby=True)
+    assert "This agent stands by: the walk list is its primary's." in standby
+    assert "No fault" not in standby
 
 
 def test_a_long_list_is_paged_and_small() -> None:

@@ -63,7 +63,7 @@ DARK = (*(silent(f"d{number}", "C3") for number in range(5)), *(hashing(f"u{numb
 
 
 def test_a_dark_container_is_a_banner_and_one_line() -> None:
-    """It is told first, with its reason and since when; its units are not among the worst."""
+    """It comes first, with its reason and since when; its units are not among the worst."""
     shown = page(*DARK, hashing("slow", hashrate_th=150.0), seen_from=0.0)
     told = "0 H/s of 1.00 PH/s; 5 of 5 units unreachable: no answer"
     assert f"Container C3 is dark: {told}, since 20:36. Its 5 units" in shown.text

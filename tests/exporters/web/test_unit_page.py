@@ -63,6 +63,8 @@ def test_what_history_saw_begin_has_its_moment_after_a_restart() -> None:
     before = Change(unit_id="u1", state="hashing", why="hashing", since=AT - 90_000, until=stopped.since)
     assert "since 20:36 (61 min)" in page(stopped, seen_from=AT, changes=[now, before]).text
     assert "since before 21:36 (over 61 min)" in page(stopped, seen_from=AT, changes=[now]).text
+    ended = swap(now, until=AT)
+    assert "since 20:36 (61 min)" in page(stopped, seen_from=AT, changes=[ended, before]).text
     long_before = swap(before, until=stopped.since - 61)
     assert "since before 21:36 (over 61 min)" in page(stopped, seen_from=AT, changes=[now, long_before]).text
 

@@ -96,7 +96,7 @@ def test_filters_stand_in_the_form() -> None:
     assert "C1 (2) C2 (1) C10 (1)" in shown.text
     assert "1 unit matches" in shown.text
     assert shown.attributes.count(("selected", None)) == 2
-    assert ("open", None) in shown.attributes
+    assert "Filters: container C1, stopped" in shown.text
     assert ("method", "get") in shown.attributes
     assert "Show all units" in shown.text
 

@@ -14,6 +14,7 @@ from web_site import UNITS, served, source
 from agent.exporters.web.pages.conditions import LOOKED_FOR, Known, conditions
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.wall_page import ShownWall, render_wall
+from agent.site.curtailment.events import Event, Scope
 from agent.site.ledger.entries import Place
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
@@ -154,3 +155,15 @@ async def test_the_wall_is_served() -> None:
     assert 'class="wall"' in html
     assert '<a href="./">nd-1</a>' in html
     assert "assets/walk.css?v=" in html
+
+
+def test_units_that_start_after_an_event_are_accounted_for() -> None:
+    """While an event is in force or restoring, efficiency is not called low for what it explains."""
+    starting = tuple(
+        status(entry(f"s{number}"), reading(f"s{number}", hashrate_5s_hs=0.0, uptime_s=60)) for number in range(10)
+    )
+    event = Event(id="e", scope=Scope(), start=AT - 3600, end=AT - 60, target_ratio=0.0, source="test")
+    assert "curtailment accounted for" in wall((*WELL, *starting))
+    assert "curtailment accounted for" not in wall((*WELL, *starting), events=(event,))
+    over = replace(event, end=AT - 1800)
+    assert "curtailment accounted for" in wall((*WELL, *starting), events=(over,))

@@ -74,7 +74,7 @@ def test_a_failed_poll_adds_no_rate_twice() -> None:
     assert seen(days_of((0, hashing(100)), (0, late)), 0).hashrate_hs == pytest.approx(100 * TH, rel=1e-3)
 
 
-def test_what_nobody_looked_at_is_absent() -> None:
+def test_what_was_not_looked_at_is_absent() -> None:
     """An overdue unit, slots between two looks, and a unit not polled yet have nothing."""
     days = days_of((0, hashing(200)), (3, hashing(180)))
     states = [slot.state for slot in days.slots("u1", at(3))[-4:]]

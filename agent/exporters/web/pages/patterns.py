@@ -1,4 +1,4 @@
-"""Patterns over the colours of causes, so that no figure is told by colour alone.
+"""Patterns over the colours of causes, so that colour is never the only sign.
 
 `PATTERNS` stands once at the start of every page. A shape has the colour by its class and, drawn over it, the same
 shape with ``fill="url(#pattern-...)"``: the pattern's lines are the ink of the page, half transparent.

@@ -31,6 +31,7 @@ class ShownRepairs:
         query: Filters, order and page.
         unit: Returns the status of one unit; None if it is not deployed.
         is_kept: False if no history is kept, so that a restart forgets the list.
+        is_standby: True while this agent stands by: the list is its primary's.
     """
 
     frame: Frame
@@ -39,6 +40,7 @@ class ShownRepairs:
     query: RepairQuery
     unit: Callable[[str], UnitStatus | None]
     is_kept: bool = True
+    is_standby: bool = False
 
 
 def render_repairs(shown: ShownRepairs) -> str:
@@ -84,6 +86,8 @@ def _select(name: str, label: str, options: Iterable[tuple[str, str]], chosen: s
 
 def _sum(shown: ShownRepairs, total: int) -> str:
     is_all = shown.query.container is None and shown.query.symptom is None
+    if shown.is_standby:
+        return '<p class="sum">This agent stands by: the walk list is its primary\'s.</p>'
     if total:
         words = f"{total:,} {'fault' if total == 1 else 'faults'} to walk to."
     elif is_all:

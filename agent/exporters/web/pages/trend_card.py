@@ -91,7 +91,7 @@ def _operating(words: str, trend: Trend, frame: Frame, moments: Sequence[str]) -
     )
     least = min(trend.rows, key=lambda row: row.operating_hs)
     share = f" ({ratio_text(mean_hs / mean_deployed_hs)})" if mean_deployed_hs else ""
-    told = (
+    words_beside = (
         f"operating {hashrate_text(mean_hs)} of {hashrate_text(mean_deployed_hs)} deployed{share} on average, least"
         f" {hashrate_text(least.operating_hs)} around {frame.moment(min(least.at + trend.step_s / 2, frame.now))}"
         f"{charts.gaps_text(operating)}"
@@ -104,10 +104,10 @@ def _operating(words: str, trend: Trend, frame: Frame, moments: Sequence[str]) -
         charts.line(operating, scale, "rate"),
     ]
     plot = charts.chart(
-        drawn, scale, words=f"Over {words}: {told}", high=hashrate_text(high, 1), low="0 H/s", moments=moments
+        drawn, scale, words=f"Over {words}: {words_beside}", high=hashrate_text(high, 1), low="0 H/s", moments=moments
     )
     key = "line above: deployed; dashed: 90 % of it; filled: operating"
-    return f'{plot}<p class="scale">{escape(told)}; {key}</p>'
+    return f'{plot}<p class="scale">{escape(words_beside)}; {key}</p>'
 
 
 def _losses(words: str, trend: Trend, moments: Sequence[str], key: str) -> str:
@@ -133,7 +133,7 @@ def _losses(words: str, trend: Trend, moments: Sequence[str], key: str) -> str:
             f'<g class="{cause}">{shape}</g><use href="#{key}-{cause}" fill="url(#pattern-{PATTERN_OF[cause]})"/>'
         )
         lower = upper
-    told = "; ".join(f"{hashrate_text(means[cause])} {CAUSE_WORDS[cause]}" for cause in causes)
+    listed = "; ".join(f"{hashrate_text(means[cause])} {CAUSE_WORDS[cause]}" for cause in causes)
     legend = "".join(
         f'<li><svg class="swatch" viewBox="0 0 16 16" aria-hidden="true">'
         f"{patterned(cause, cause, SWATCH)}</svg>{hashrate_text(means[cause])} {CAUSE_WORDS[cause]}</li>"
@@ -142,7 +142,7 @@ def _losses(words: str, trend: Trend, moments: Sequence[str], key: str) -> str:
     plot = charts.chart(
         drawn,
         scale,
-        words=f"Losses over {words}, on average: {told}",
+        words=f"Losses over {words}, on average: {listed}",
         high=hashrate_text(scale.high, 1),
         low="0 H/s",
         moments=moments,

@@ -88,7 +88,7 @@ def _celsius(slots: Sequence[Slot], status: UnitStatus, frame: Frame) -> str:
 def _states(slots: Sequence[Slot], frame: Frame) -> str:
     """Return a band of the worst state of each slot, and the same in words."""
     scale = _scale(slots, 0.0, 1.0)
-    drawn, told = [], []
+    drawn, periods = [], []
     for state, group in groupby(slots, key=lambda slot: slot.state):
         run = list(group)
         if state is None:
@@ -98,8 +98,8 @@ def _states(slots: Sequence[Slot], frame: Frame) -> str:
         cause = None if state is UnitState.HASHING else Cause(state.value)
         drawn.append(patterned("operating" if cause is None else cause, cause, f"{share} {width}"))
         if state is not UnitState.HASHING:
-            told.append(f"{state} {frame.local(run[0].at):%H:%M} to {frame.local(run[-1].at + SLOT_S):%H:%M}")
-    words = "; ".join(told) or "hashing whenever it was looked at"
+            periods.append(f"{state} {frame.local(run[0].at):%H:%M} to {frame.local(run[-1].at + SLOT_S):%H:%M}")
+    words = "; ".join(periods) or "hashing whenever it was looked at"
     return (
         f'<svg class="band" role="img" aria-label="Worst state of each ten minutes: {escape(words)}">'
         f'<rect class="track" width="100%" height="100%"/>{"".join(drawn)}</svg>'

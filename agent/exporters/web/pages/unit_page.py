@@ -77,25 +77,25 @@ def _reason(shown: UnitShown) -> str:
     parts = [f"container {place.container}"] if place.container else []
     where = ", ".join([*parts, *place_parts(place)[len(parts) :]]) or NO_PLACE
     if not status.is_looked_at:
-        told = '<p class="state">Not looked at yet.</p>'
+        content = '<p class="state">Not looked at yet.</p>'
     else:
         why = why_text(status, frame.now)
         words = str(status.state) if why == status.state else f"{status.state}: {why}"
         # History saw the unit enter its state, even if an earlier process of this agent wrote it.
         seen_from = None if _was_seen(shown) else shown.seen_from
-        told = (
+        content = (
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
             f'<p class="since">since {escape(since_text(status, frame, seen_from))}'
             f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>{_also(status)}{_advice(status)}'
         )
-    told = f'<p class="place">{escape(where)}</p>{told}{_age(shown)}'
-    return f'<section class="card reason" aria-label="Reason">{told}</section>'
+    content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
+    return f'<section class="card reason" aria-label="Reason">{content}</section>'
 
 
 def _was_seen(shown: UnitShown) -> bool:
     """Return True if history has the unit's state with that start, and the state before it up to that minute."""
     changes, status = shown.changes or (), shown.status
-    if len(changes) < 2 or changes[0].until is not None or changes[1].until is None:
+    if len(changes) < 2 or changes[1].until is None:
         return False
     is_same = changes[0].state == status.state and abs(changes[0].since - status.since) < 1
     # A restart ends the states before it with the last minute that was written.

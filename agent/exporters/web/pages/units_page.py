@@ -152,15 +152,23 @@ def _form(shown: UnitsShown) -> str:
         ),
         _select("model", "Model", _named(models, query.model), query.model),
     ]
-    chosen = (query.container, query.rack, query.state, query.reason, query.cause, query.model)
-    is_open = " open" if any(each is not None for each in chosen) else ""
+    chosen = [
+        *([f"container {query.container}"] if query.container is not None else []),
+        *([f"rack {query.rack}"] if query.rack is not None else []),
+        *([str(query.state)] if query.state is not None else []),
+        *([REASONS[query.reason].words] if query.reason is not None else []),
+        *([CAUSE_WORDS[query.cause]] if query.cause is not None else []),
+        *([query.model] if query.model is not None else []),
+    ]
+    # Closed, so that what was found is on a phone's first screen.
+    summary = escape(f"Filters: {', '.join(chosen)}" if chosen else "Filters")
     hidden = _hidden(query)
     return (
         '<form class="card filters" action="units" method="get" data-filter role="search">'
         f'<p class="search"><label for="q">Search</label> <input id="q" name="q" type="search" maxlength="128"'
         f' value="{escape(query.text)}" autocomplete="off" spellcheck="false"'
         ' placeholder="place, reason, id, address, MAC, serial, worker">'
-        f" <button>Find</button></p><details{is_open}><summary>Filters</summary>"
+        f" <button>Find</button></p><details><summary>{summary}</summary>"
         f'<div class="choices">{"".join(selects)}</div></details>{hidden}</form>'
     )
 

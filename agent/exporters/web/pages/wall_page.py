@@ -12,8 +12,7 @@ from agent.exporters.web.pages.conditions import LOOKED_FOR, Condition, Known, c
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.patterns import patterned
-from agent.site.curtailment.events import Phase
-from agent.site.event_figures import EventFigures
+from agent.site.curtailment.events import Event, Phase
 from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -35,7 +34,7 @@ class ShownWall:
         statuses: Status of every deployed unit.
         counts_simulated: True if the figures include simulated units.
         repairs: The open entries of the walk list.
-        events: Declared curtailments with their figures.
+        events: Declared curtailments around now.
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
         history_trouble: Why history is not being written; None while it is, or if none is kept.
@@ -47,7 +46,7 @@ class ShownWall:
     statuses: tuple[UnitStatus, ...]
     counts_simulated: bool = True
     repairs: tuple[RepairEntry, ...] = ()
-    events: tuple[EventFigures, ...] = ()
+    events: tuple[Event, ...] = ()
     unreadiness: str | None = None
     lateness: str | None = None
     history_trouble: str | None = None
@@ -153,7 +152,9 @@ def _conditions(shown: ShownWall, site: Figures) -> str:
         Known(
             site=site,
             repairs=shown.repairs,
-            is_restoring=any(each.phase in {Phase.ACTIVE, Phase.RESTORING} for each in shown.events),
+            is_restoring=any(
+                each.phase_at(shown.frame.now) in {Phase.ACTIVE, Phase.RESTORING} for each in shown.events
+            ),
             unreadiness=shown.unreadiness,
             lateness=shown.lateness,
             history_trouble=shown.history_trouble,
