@@ -33,8 +33,9 @@ WITH_PROGRAMS = {"abuse", "bench", "deploy", "grafana", "journeys"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`, and the options of tests/hardware against real units."""
+    """Add `--update-golden`, `--screenshots`, and the options of tests/hardware against real units."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden with the current output")
+    parser.addoption("--screenshots", default="", metavar="DIR", help="keep pictures of the pages of tests/browser")
     hardware = parser.getgroup("hardware", "tests/hardware against real units, which only get requests that read")
     hardware.addoption("--units", default="", metavar="IP,...", help="private addresses, with :port if not 4028")
     hardware.addoption("--polls", type=int, default=60, metavar="N", help="polls of each unit (60)")
