@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ import uvloop
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 hypothesis.settings.load_profile("ci")
+
+# Tests start agents and farms hundreds of times. Where the environment forbids to keep bytecode, each start would
+# compile the whole project again, and so would each worker all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 GOLDEN = Path(__file__).parent / "golden"
 LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
