@@ -23,7 +23,7 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, data
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 hypothesis.settings.load_profile("ci")
 
-# Tests start agents and farms hundreds of times. Where the environment forbids to keep bytecode, each start would
+# Tests start many agents and farms. Where the environment forbids to keep bytecode, each start would
 # compile the whole project again, and so would each worker all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
