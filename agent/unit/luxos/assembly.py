@@ -81,11 +81,14 @@ def assembled(
 
 
 def _told_hs(total_hs: float | None, boards: tuple[BoardReading, ...]) -> float | None:
-    """Return the rate that the unit tells, H/s: its total, or the sum of its boards if each of them tells one."""
-    if total_hs is not None or not boards:
-        return total_hs
+    """Return the rate that the unit tells, H/s: its total, or the sum of its boards if each of them tells one.
+
+    Boards that all tell 0 outweigh a total, which may stand still.
+    """
     rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
-    return sum(rates) if len(rates) == len(boards) else None
+    if not boards or len(rates) < len(boards) or (total_hs is not None and any(rates)):
+        return total_hs
+    return sum(rates)
 
 
 def _has_no_boards(devs: tuple[DevRow, ...] | None) -> bool:

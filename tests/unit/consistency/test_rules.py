@@ -290,6 +290,15 @@ def test_the_word_sleep_is_refuted_by_a_rate(reading: UnitReading) -> None:
     assert "mode_refuted" in after.repairs
 
 
+def test_a_total_alone_does_not_wake_a_unit() -> None:
+    """The word and every board say that nothing hashes; an average that supports the total is the past."""
+    memory = Memory()
+    for second in (0, 3600):
+        frozen = asleep(200.0, 0.0, 0.0, 0.0, avg=200.0)
+        after = held(msgspec.structs.replace(frozen, at=AT + second), memory=memory)
+        assert (after.mode, after.rate_hs, after.repairs) == (Mode.SLEEP, None, ("rate_after_sleep",))
+
+
 @pytest.mark.parametrize("uptime_s", [None, 0.0, 1.0, 120.0])
 def test_the_word_sleep_holds_for_two_minutes(uptime_s: float | None) -> None:
     """The rate may lag behind the word, and is not credited; after that the word is refuted, until the rate drops."""

@@ -91,6 +91,14 @@ def test_a_report_that_is_not_answered_has_no_figures(command: str, figure: str,
     assert getattr(single.polls(4), figure) != absent
 
 
+def test_a_total_that_stands_still_does_not_wake_a_unit() -> None:
+    """It says that it sleeps, with its supply on, and each of its boards says 0."""
+    sleeper = asleep(is_off=False)
+    sleeper.says("SUMMARY", "summary", GHS__5s=59756.06)
+    reading = sleeper.poll(nameplate=NAMEPLATE)
+    assert (reading.mode, reading.rate_hs, reading.repairs) == (Mode.SLEEP, None, ("rate_after_sleep",))
+
+
 def test_boards_that_cannot_be_told_apart_are_not_absent() -> None:
     """Rows without a number, or no `devs` at all, are no fault of the boards that the unit names."""
     numberless = unit()
