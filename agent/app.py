@@ -25,6 +25,7 @@ from agent.runtime.mqtt import new_mqtt
 from agent.runtime.parts import Parts
 from agent.runtime.polling import Polling
 from agent.runtime.recent_file import RecentFile
+from agent.runtime.repairs import Repairs
 from agent.runtime.round_timer import RoundTimer
 from agent.runtime.rounds import Rounds
 from agent.runtime.setup import Setup
@@ -110,6 +111,7 @@ class Agent:
         )
         primary = config.standby.of
         self.fan_out = FanOut(self.metrics, self._new_mqtt(setup, is_silent=primary is not None), recorder_of(setup))
+        self.repairs = Repairs(setup, self.fan_out, wall=time.time)
         self._counting = Counting(setup, lambda: self.metrics.simulated)
         self._standstill = Standstill(longest_s=lambda: self.tracker.stale_after_s)
         self.rounds = Rounds(
@@ -121,6 +123,7 @@ class Agent:
             simulated_units=self._counting.simulated_units,
             interval_s=config.poll.interval_s,
             standstill=self._standstill,
+            repairs=self.repairs,
         )
         reader_named = registry.reader_finder(setup.catalogue.layouts, self.fan_out.unread.note)
         self.rounds.on_standstill = self._on_standstill
@@ -138,6 +141,7 @@ class Agent:
             counting=self._counting,
             polling=self._polling,
             rounds=self.rounds,
+            repairs=self.repairs,
             meters=self.meters,
             book=self.book,
             fan_out=self.fan_out,
@@ -203,6 +207,7 @@ class Agent:
         )
         self.snapshots.restore()
         self.recent_file.restore()
+        self.repairs.restore()
         for status in self.tracker.statuses():
             self.metrics.on_unit(status)
             # Before the first figures: what was not offered by then is deleted from brokers.
@@ -244,6 +249,7 @@ class Agent:
             self.manager.notify("READY=1")
             await self.stop.wait()
             self.manager.notify("STOPPING=1")
+            self.repairs.save()
             for task in running:
                 task.cancel()
         await self.snapshots.close()

@@ -11,7 +11,7 @@ from agent.runtime.setup import Setup, load_setup
 from agent.runtime.systemd import ServiceManager
 
 
-def run(config: Path, *, web_config_file: Path | None = None) -> None:
+def run(config: Path, *, web_config_file: Path | None) -> None:
     """Run the agent until SIGTERM."""
     with exit_codes():
         forbid_core_dumps()

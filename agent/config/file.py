@@ -31,6 +31,7 @@ from agent.config.sections import (
     MqttSection,
     PollSection,
     PowerSection,
+    RepairsSection,
     Section,
     ShardSection,
     SiteSection,
@@ -59,6 +60,7 @@ class Config(Section):
     api: ApiSection = ApiSection()
     curtailment: Annotated[tuple[CurtailmentSection, ...], Strict(strict=False)] = ()
     history: HistorySection = HistorySection()
+    repairs: RepairsSection = RepairsSection()
     snapshot: SnapshotSection = SnapshotSection()
     identity: IdentitySection = IdentitySection()
     foreign_login: Annotated[tuple[ForeignLoginSection, ...], Strict(strict=False)] = ()

@@ -257,6 +257,36 @@ class HistorySection(Section):
         return self.file or config_file.with_suffix(".history.sqlite")
 
 
+class RepairsSection(Section):
+    """The walk list: how long a fault has to last to be listed, and how long it has to be away to be closed.
+
+    Attributes:
+        board_missing_after_s, fan_stopped_after_s, hot_after_s, no_pool_alive_after_s, not_hashing_after_s,
+            no_answer_after_s, container_dark_after_s: Time a symptom lasts before it is listed.
+        calm_s: Time it is away before its entry is closed, so that a fault that comes and goes is one entry.
+        hot_celsius: Chip temperature from which a unit is hot, where it is measured.
+        hot_board_celsius: The same for board sensors, of units that measure no chip.
+        container_dark_percent: A container is dark below this share of the nameplate that should hash.
+        count_days: Earlier entries of that age count as "how often before".
+    """
+
+    # A restart takes up to ten minutes, and clears some of these; a fan does not come back by itself.
+    board_missing_after_s: Annotated[float, between(30, 86400)] = 600.0
+    fan_stopped_after_s: Annotated[float, between(30, 86400)] = 300.0
+    hot_after_s: Annotated[float, between(30, 86400)] = 600.0
+    no_pool_alive_after_s: Annotated[float, between(30, 86400)] = 900.0
+    not_hashing_after_s: Annotated[float, between(30, 86400)] = 900.0
+    no_answer_after_s: Annotated[float, between(30, 86400)] = 900.0
+    container_dark_after_s: Annotated[float, between(30, 86400)] = 120.0
+    calm_s: Annotated[float, between(30, 86400)] = 900.0
+    # As in the alert on overheating units.
+    hot_celsius: Annotated[float, between(40, 130)] = 85.0
+    hot_board_celsius: Annotated[float, between(40, 130)] = 80.0
+    # As in the alert on dark containers.
+    container_dark_percent: Annotated[float, between(0, 90)] = 10.0
+    count_days: Annotated[int, between(1, 4000)] = 90
+
+
 class SnapshotSection(Section):
     """The snapshot of every unit that outlasts a restart.
 

@@ -36,17 +36,17 @@ def row_line(values: Values) -> str:
 
 def container_line(container: str, values: Values) -> str:
     """Return one row of a container, its name first."""
-    return f"{_quoted(container)},{row_line(values)}"
+    return f"{csv_cell(container)},{row_line(values)}"
 
 
 def change_line(change: Change) -> str:
     """Return one state of a unit. End and duration are empty while it lasts."""
     until, seconds = ("", "") if change.until is None else (repr(change.until), repr(change.until - change.since))
-    cells = (_quoted(change.unit_id), change.state, _quoted(change.why), repr(change.since), until, seconds)
+    cells = (csv_cell(change.unit_id), change.state, csv_cell(change.why), repr(change.since), until, seconds)
     return f"{','.join(cells)}\n"
 
 
-def _quoted(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Return a cell, quoted if needed, that no spreadsheet takes for a formula."""
     if text[:1] in "=+-@\t\r" and text:
         text = f"'{text}"

@@ -20,6 +20,7 @@ from agent.history.health import Health
 from agent.history.minutes import Minute, Row, Values
 from agent.history.state_changes import Change
 from agent.history.writer import HistoryWriter, move_aside, write_history
+from agent.site.repairs.entries import RepairEntry
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class History:
         self._keep_days, self._max_bytes = keep_days, max_bytes
         self._wall = wall
         self._pending: deque[_Pending] = deque()
+        self._repairs: dict[int, RepairEntry] = {}
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._is_stopping = False
@@ -97,6 +99,22 @@ class History:
             self.record_site(minute.site)
             for container, row in minute.containers.items():
                 self.record_container(container, row)
+            self._wanted.set()
+
+    def record_repairs(self, entries: Iterable[RepairEntry], *, wakes: bool = False) -> None:
+        """Queue entries of the walk list, each in place of what waits of it already.
+
+        Args:
+            entries: As they are now.
+            wakes: True to write them at once, not with the minute.
+        """
+        with self._lock:
+            for entry in entries:
+                self._repairs[entry.id] = entry
+            while len(self._repairs) > MAX_PENDING:
+                del self._repairs[next(iter(self._repairs))]
+                self.health.dropped += 1
+        if wakes:
             self._wanted.set()
 
     def _add(self, item: _Pending) -> None:
@@ -130,7 +148,7 @@ class History:
             self.flush()
             if is_last:
                 return
-            self._wanted.wait(timeout=RETRY_S if self.health.pending else None)
+            self._wanted.wait(timeout=RETRY_S if self.health.pending or self._repairs else None)
             self._wanted.clear()
 
     def flush(self) -> bool:
@@ -160,20 +178,24 @@ class History:
             self.close()
         file = self._file = self._file or self._open()
         with self._lock:
-            batch = list(self._pending)
+            batch, repairs = list(self._pending), dict(self._repairs)
         file.write(
             site=(item.site for item in batch if item.site is not None),
             containers=(item.container for item in batch if item.container is not None),
             changes=(item.change for item in batch if item.change is not None),
+            repairs=repairs.values(),
         )
         with self._lock:
+            for number, entry in repairs.items():
+                if self._repairs.get(number) is entry:
+                    del self._repairs[number]
             # Some may have been dropped from the front meanwhile; they were written all the same.
             while self._pending and batch and self._pending[0] is not batch[0]:
                 batch.pop(0)
             for _ in batch:
                 self._pending.popleft()
             self.health.pending = len(self._pending)
-        self.health.written += len(batch)
+        self.health.written += len(batch) + len(repairs)
         self._note(file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes))
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1

@@ -1,8 +1,8 @@
 """Two agents' histories of one site put together, each second counted once. Pure but for the files.
 
 A minute that both wrote is the first one's; the second adds at most the seconds that the first did not watch. So the
-seconds in which both published, as at a return or in a partition, count once. Changes of units' states are the first's
-alone: while it was away, the second's are in its own file.
+seconds in which both published, as at a return or in a partition, count once. Changes of units' states and entries of
+the walk list are the first's alone: while it was away, the second's are in its own file.
 
 A row is known by its time, its seconds and its rates, and a merged file names the rows behind a minute of two. So a row
 counts once however often its file is merged: with a backup of itself, or with a file that it went into before.
@@ -91,7 +91,7 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
     merged = _merge_rows(first, second, into)
     for container in sorted({*first.containers(), *second.containers()}):
         _merge_rows(first, second, into, container)
-    into.write(changes=first.changes(-ALWAYS, ALWAYS))
+    into.write(changes=first.changes(-ALWAYS, ALWAYS), repairs=first.repairs())
     return merged
 
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -11,8 +12,10 @@ from pathlib import Path
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
 from agent.history.minutes import COLUMNS, MEANS, Row, Values, row_from
+from agent.history.repairs import read_repairs
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change
+from agent.site.repairs.entries import RepairEntry
 
 CHUNK = 4096
 NAMES = ", ".join(COLUMNS)
@@ -126,6 +129,11 @@ class HistoryReader:
         ):
             for unit, state, why, since, until in found:
                 yield Change(unit_id=unit, state=state, why=why, since=since, until=until)
+
+    def repairs(self, *, closed_from: float = -math.inf) -> list[RepairEntry]:
+        """Return the walk list's entries that are open, or were closed from a Unix time on, s; the open ones first."""
+        with HISTORY.translated(self.path):
+            return list(read_repairs(self._connection, closed_from=closed_from))
 
     def latest_changes(self, unit_id: str, start: float, limit: int) -> list[Change]:
         """Return the states that a unit entered since `start`, and the one it is in, latest first.

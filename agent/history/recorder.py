@@ -7,6 +7,7 @@ from agent.history.keeper import History
 from agent.history.minutes import MinuteBook
 from agent.history.state_changes import AHEAD_S, ChangeBook
 from agent.site.energy import longest_gap_s
+from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.slices import Slices
@@ -55,6 +56,10 @@ class Recorder:
         """Record a unit's status if its state changed."""
         for change in self._changes.observe(status):
             self._history.record_change(change)
+
+    def on_repairs(self, entries: Iterable[RepairEntry], *, is_said: bool = False) -> None:
+        """Record entries of the walk list; what an operator said is written at once."""
+        self._history.record_repairs(entries, wakes=is_said)
 
     def on_site(
         self,

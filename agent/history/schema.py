@@ -89,6 +89,27 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             f"ALTER TABLE {table} ADD COLUMN watts_measured REAL NOT NULL DEFAULT 0.0",
         )
     ),
+    # The walk list. Its entries are few, so places and words are written out; names are the symptoms and units.
+    (
+        """
+        CREATE TABLE repairs (
+            id INTEGER PRIMARY KEY, unit INTEGER NOT NULL, symptom INTEGER NOT NULL,
+            container TEXT NOT NULL, rack TEXT NOT NULL, slot TEXT NOT NULL, words TEXT NOT NULL,
+            since REAL NOT NULL, opened_at REAL NOT NULL, until REAL, closing INTEGER,
+            lost_hashes REAL NOT NULL, before INTEGER NOT NULL,
+            note TEXT, noted_by TEXT, noted_at REAL, seen_by TEXT, seen_at REAL
+        )
+        """,
+        "CREATE INDEX repairs_until ON repairs (until)",
+        """
+        CREATE VIEW unit_repairs AS
+        SELECT repairs.id, units.name AS unit, symptoms.name AS symptom, container, rack, slot, words, since, opened_at,
+        until, closings.name AS closing, lost_hashes, before, note, noted_by, noted_at, seen_by, seen_at FROM repairs
+        JOIN names AS units ON units.id = unit
+        JOIN names AS symptoms ON symptoms.id = symptom
+        LEFT JOIN names AS closings ON closings.id = closing
+        """,
+    ),
 )
 
 EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {

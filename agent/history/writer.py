@@ -22,8 +22,10 @@ from agent.files.sqlite import set_aside as set_file_aside
 from agent.history.future import SetAside, bring_back, set_aside
 from agent.history.minutes import COLUMNS, MINUTE_S, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
+from agent.history.repairs import all_repairs, drop_repairs, write_repairs
 from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
 from agent.history.state_changes import Change
+from agent.site.repairs.entries import RepairEntry
 
 DAY_S = 86_400
 MINUTES_KEPT_DAYS = 62
@@ -34,6 +36,7 @@ BELIEVED_S = 3600
 TIDY_SPAN_S = 600
 TIDY_QUARTERS = 8
 TIDY_CHANGES = 2000
+TIDY_REPAIRS = 100
 ASIDE_KEPT = 3
 
 _PLACES = ", ".join("?" * len(COLUMNS))
@@ -93,8 +96,9 @@ class HistoryWriter(HistoryReader):
         site: Iterable[Values] = (),
         containers: Iterable[tuple[str, Values]] = (),
         changes: Iterable[Change] = (),
+        repairs: Iterable[RepairEntry] = (),
     ) -> None:
-        """Add rows and changes, all of them or none. A minute that exists already gains the seconds it lacks.
+        """Add rows, changes and entries of the walk list, all or none. A minute that exists gains the seconds it lacks.
 
         Raises:
             HistoryError: If nothing was written.
@@ -110,6 +114,7 @@ class HistoryWriter(HistoryReader):
             for each in changes:
                 numbers = (self._number(each.unit_id), each.until, self._number(each.state), self._number(each.why))
                 self._connection.execute(_ADD_CHANGE, (each.since, *numbers))
+            write_repairs(self._connection, repairs, self._number)
 
     def _merge(self, values: Values, table: str, condition: str, key: tuple[object, ...]) -> None:
         before = self._connection.execute(f"SELECT {NAMES} FROM {table} WHERE {condition}", key).fetchone()
@@ -173,7 +178,8 @@ class HistoryWriter(HistoryReader):
         Args:
             now: Unix time, s.
             keep_days: Maximum age of rows and changes, days.
-            max_bytes: Above this size the oldest changes and container rows are deleted early, the site's rows never.
+            max_bytes: Above this size the oldest changes, closed entries of the walk list and container rows are
+                deleted early, the site's rows never.
         """
         oldest = now - keep_days * DAY_S
         with self._transaction():
@@ -183,11 +189,13 @@ class HistoryWriter(HistoryReader):
                 self._drop_rows("site", oldest, TIDY_SPAN_S)
                 self._drop_rows("containers", oldest, TIDY_SPAN_S)
                 self._drop_changes(oldest)
+                drop_repairs(self._connection, oldest, at_most=TIDY_CHANGES)
             minutes_until = now - MINUTES_KEPT_DAYS * DAY_S
             if self._is_past(minutes_until):
                 self._compact(minutes_until)
             if used_bytes(self._connection) > max_bytes:
                 self._drop_changes(math.inf)
+                drop_repairs(self._connection, now, at_most=TIDY_REPAIRS)
                 self._drop_rows("containers", math.inf, 36 * TIDY_SPAN_S)
         return aside._replace(returned=returned)
 
@@ -259,7 +267,16 @@ class HistoryWriter(HistoryReader):
                         break
                     except sqlite3.Error:
                         continue
+            self._salvage_repairs(source)
         return rows
+
+    def _salvage_repairs(self, source: sqlite3.Connection) -> None:
+        """Copy the entries of the walk list that can be read; an older or badly damaged file has none."""
+        entries: list[RepairEntry] = []
+        with suppress(sqlite3.Error):
+            for entry in all_repairs(source):
+                entries.append(entry)  # noqa: PERF402 - those before the damage are kept.
+        self.write(repairs=entries)
 
     def _copy_sound(self, chunk: Sequence[tuple[Any, ...]]) -> int:
         sound = [(name, values) for name, *values in chunk if is_sound(values)]

@@ -15,6 +15,7 @@ from agent.runtime.unread_log import UnreadLog
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
 from agent.site.recent.days import RecentDays
+from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
@@ -156,6 +157,11 @@ class FanOut:
                 simulated_units=simulated_units,
                 clock_s=clock_s,
             )
+
+    def on_repairs(self, entries: Iterable[RepairEntry], *, is_said: bool = False) -> None:
+        """Record entries of the walk list; `is_said` if an operator said something about them."""
+        if self._recorder is not None and not self.is_silent:
+            self._recorder.on_repairs(entries, is_said=is_said)
 
     def on_health(self, *, is_read: bool, is_kept: bool, late: str | None) -> None:
         """Publish over MQTT whether the agent itself is in order, by the same facts that alerts use.

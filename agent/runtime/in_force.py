@@ -129,6 +129,7 @@ class InForce:
         self._configure_power()
         self._configure_catalogue()
         self._parts.polling.foreign.use_logins(fresh.foreign_logins)
+        self._parts.repairs.configure(fresh)
         if fresh.config.log != before.config.log:
             logs.set_up(fresh.config.log.level, fresh.config.log.format)
         if fresh.config.poll != before.config.poll:

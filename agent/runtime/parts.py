@@ -7,6 +7,7 @@ from agent.runtime.counting import Counting
 from agent.runtime.discovery import Discovery
 from agent.runtime.fan_out import FanOut
 from agent.runtime.polling import Polling
+from agent.runtime.repairs import Repairs
 from agent.runtime.rounds import Rounds
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.identity.watch import IdentityWatch
@@ -25,6 +26,7 @@ class Parts:
         counting: Which units count.
         polling: The client and the poller.
         rounds: Each interval's figures.
+        repairs: The walk list.
         meters: Meters read over HTTP or from files.
         book: Declared curtailments.
         fan_out: Every exporter.
@@ -37,6 +39,7 @@ class Parts:
     counting: Counting
     polling: Polling
     rounds: Rounds
+    repairs: Repairs
     meters: Meters
     book: CurtailmentBook
     fan_out: FanOut

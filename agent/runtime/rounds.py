@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from agent.runtime.fan_out import FanOut
+from agent.runtime.repairs import Repairs
 from agent.runtime.standstill import Standstill
 from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
@@ -51,6 +52,7 @@ class Rounds:
         simulated_units: Returns how many of these are simulated.
         interval_s: Time from one round to the next.
         standstill: Notices that this process stood still.
+        repairs: The walk list.
 
     Attributes:
         figures: The latest round's; None before the first.
@@ -76,6 +78,7 @@ class Rounds:
         simulated_units: Callable[[], int],
         interval_s: float,
         standstill: Standstill,
+        repairs: Repairs,
     ) -> None:
         self._tracker = tracker
         self._fan_out = fan_out
@@ -92,6 +95,7 @@ class Rounds:
         self.lateness = ON_TIME
         self.on_standstill: Callable[[float], None] = lambda _: None
         self._standstill = standstill
+        self._repairs = repairs
         self._standstills = 0
         self._wait = _FIRST_ROUND
         self._unseen = len(tracker)
@@ -171,6 +175,7 @@ class Rounds:
     def _withdraw(self, wait: _Wait) -> None:
         self.is_whole, self._wait = False, wait
         self.energy.pause()
+        self._repairs.pause()
         self._fan_out.withdraw()
 
     def slices(self) -> Slices[SiteFigures]:
@@ -187,13 +192,20 @@ class Rounds:
         at, clock_s, sums, longest_s = time.time(), time.monotonic(), Sums(), 0.0
         restored = 0
         unseen: list[UnitStatus] = []
+        # A standby's list is its primary's.
+        is_look = self.standing_by is None and self._repairs.begin_round(at=at, clock_s=clock_s)
         for part in self._tracker.look_over(at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
             for status, before in part.changes:
                 self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
+            if is_look:
+                self._repairs.see(self._counted(part.statuses))
             unseen += part.unseen
             longest_s = max(longest_s, part.longest_s)
             restored += part.restored
+            yield
+        if is_look:
+            self._repairs.close_round()
             yield
         self._fan_out.close_interval(at)
         metered = self._metered()

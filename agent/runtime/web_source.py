@@ -6,7 +6,9 @@ from typing import Literal
 
 from agent import __version__
 from agent.exporters.web.curtailment_api import CurtailmentApi
+from agent.exporters.web.door.callers import user_of
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery, answer_history
+from agent.exporters.web.repair_api import RepairApi
 from agent.exporters.web.source import Source
 from agent.history.reader import read_history
 from agent.history.state_changes import Change
@@ -62,6 +64,14 @@ def web_source(setup: Callable[[], Setup], parts: Parts, in_force: InForce, stan
         return "\n".join(map(str, await in_force.reload())) or None
 
     config = setup().config
+    curtailments = CurtailmentApi(
+        config.site.name,
+        parts.book,
+        units=lambda: counting.counted(tracker.statuses()),
+        wall=time.time,
+        clock=time.monotonic,
+        passive=lambda: None if standby is None else standby.refusal(),
+    )
     trends = TrendReader(lambda: setup().config.history.path(setup().path), lambda: setup().config.site.zone)
     return Source(
         name=config.title,
@@ -97,12 +107,17 @@ def web_source(setup: Callable[[], Setup], parts: Parts, in_force: InForce, stan
         standby=lambda: None if standby is None else standby.words,
         door=new_door(setup, fan_out.metrics),
         reload=reload,
-        curtailments=CurtailmentApi(
+        curtailments=curtailments,
+        repairs=RepairApi(
             config.site.name,
-            parts.book,
-            units=lambda: counting.counted(tracker.statuses()),
+            # What a standby listed while it was active is of then.
+            entries=lambda: parts.repairs.entries() if rounds.standing_by is None else [],
+            unlisted=lambda: parts.repairs.unlisted,
+            annotate=parts.repairs.annotate,
+            unit=tracker.status,
+            refusal=curtailments.change_refusal,
+            caller=user_of,
             wall=time.time,
-            clock=time.monotonic,
-            passive=lambda: None if standby is None else standby.refusal(),
+            zone=lambda: setup().config.site.zone,
         ),
     )

@@ -130,12 +130,17 @@ _BY_FAULT = {
 }
 
 
-def _some_fans(reading: UnitReading) -> list[Finding]:
-    """Return the fans that stand still while others turn."""
+def stopped_fans(reading: UnitReading) -> Finding | None:
+    """Return the fans that stand still while others turn; None if there are none."""
     stopped = [number for number, rpm in enumerate(reading.fan_rpm, start=1) if rpm == 0]
     if not stopped or not any(reading.fan_rpm):
-        return []
-    return [Finding(Reason.FAN_STOPPED, f"{_named('fan', stopped)} at 0 rpm")]
+        return None
+    return Finding(Reason.FAN_STOPPED, f"{_named('fan', stopped)} at 0 rpm")
+
+
+def _some_fans(reading: UnitReading) -> list[Finding]:
+    finding = stopped_fans(reading)
+    return [] if finding is None else [finding]
 
 
 def _all_fans(reading: UnitReading, nameplate: Nameplate | None) -> list[Finding]:
@@ -174,10 +179,15 @@ def _no_boards(reading: UnitReading) -> list[Finding]:
     return [Finding(Reason.NO_BOARDS, f"no chips on any of {len(reading.boards)} boards")]
 
 
-def _pools(reading: UnitReading) -> list[Finding]:
+def has_no_living_pool(reading: UnitReading) -> bool:
+    """Return True if a unit tells its owner's pools and none of them is alive."""
     # The firmware's own pool is alive even where the owner's are not.
     words = [pool.status for pool in reading.pools if pool.status is not None and not pool.is_fee]
-    return [PLAIN[Reason.NO_POOL_ALIVE]] if words and ALIVE not in words else []
+    return bool(words) and ALIVE not in words
+
+
+def _pools(reading: UnitReading) -> list[Finding]:
+    return [PLAIN[Reason.NO_POOL_ALIVE]] if has_no_living_pool(reading) else []
 
 
 def _chips(reading: UnitReading, nameplate: Nameplate) -> list[tuple[Finding, float]]:

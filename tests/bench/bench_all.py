@@ -19,6 +19,7 @@ PARTS = (
     ("bench_figures.py",),
     ("bench_readers.py", "--runs", "5", "--seconds", "2"),
     ("bench_lane.py", "--seconds", "40"),
+    ("bench_pages.py", "--seconds", "20"),
     ("bench_simulator.py", "--runs", "1", "--seconds", "2"),
 )
 

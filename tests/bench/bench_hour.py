@@ -48,7 +48,7 @@ class Minute(NamedTuple):
     skipped: int
 
 
-class _Counters(NamedTuple):
+class Counters(NamedTuple):
     """Counters of the agent and of its process at one moment."""
 
     at: float
@@ -70,7 +70,7 @@ def main() -> None:
     with (
         broker() as mqtt,
         simulated_site(arguments.units, interval_s=arguments.interval, asks_identity=True, more=mqtt) as site,
-        _agent(site.config) as agent,
+        agent_process(site.config) as agent,
     ):
         minutes = _watched(agent, site.web_port, arguments.minutes, arguments.minute)
     title = f"{arguments.units:,} units every {arguments.interval:g} s"
@@ -87,7 +87,8 @@ def main() -> None:
 
 
 @contextmanager
-def _agent(config: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def agent_process(config: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run `hashsight run` inside the block."""
     with (config.parent / "agent.log").open("wb") as log:
         command = [sys.executable, "-m", "agent", "run", "--config", str(config)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -99,7 +100,7 @@ def _agent(config: Path) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def _watched(agent: "subprocess.Popen[bytes]", port: int, minutes: int, minute_s: float) -> list[Minute]:
-    _wait_until_served(agent, port)
+    wait_until_served(agent, port)
     found: list[Minute] = []
     before = None
     began = time.monotonic()
@@ -114,7 +115,7 @@ def _watched(agent: "subprocess.Popen[bytes]", port: int, minutes: int, minute_s
         if time.monotonic() < next_minute:
             continue
         next_minute += minute_s
-        now = _counters(agent.pid, port)
+        now = counters(agent.pid, port)
         if before is not None:
             found.append(_minute(agent.pid, before, now))
             print(len(found), *(f"{value:g}" for value in found[-1]), flush=True)
@@ -122,7 +123,8 @@ def _watched(agent: "subprocess.Popen[bytes]", port: int, minutes: int, minute_s
     return found
 
 
-def _wait_until_served(agent: "subprocess.Popen[bytes]", port: int) -> None:
+def wait_until_served(agent: "subprocess.Popen[bytes]", port: int) -> None:
+    """Return when the agent answers; end the benchmark if it does not."""
     until = time.monotonic() + START_S
     while agent.poll() is None and time.monotonic() < until:
         with suppress(OSError):
@@ -132,7 +134,8 @@ def _wait_until_served(agent: "subprocess.Popen[bytes]", port: int) -> None:
     raise SystemExit(f"the agent does not serve; its exit status is {agent.poll()}")
 
 
-def _counters(pid: int, port: int) -> _Counters:
+def counters(pid: int, port: int) -> Counters:
+    """Return the counters of an agent's process now."""
     text = asked(port, "GET", "/metrics/site").decode()
     lags: dict[float, float] = {}
     sums = {"miner_agent_polls_total": 0.0, "miner_agent_polls_skipped_total": 0.0}
@@ -142,10 +145,10 @@ def _counters(pid: int, port: int) -> _Counters:
             lags[float(upper[1])] = float(value)
         elif name in sums:
             sums[name] += float(value)
-    return _Counters(time.monotonic(), cpu_s(pid), lags, *sums.values())
+    return Counters(time.monotonic(), cpu_s(pid), lags, *sums.values())
 
 
-def _minute(pid: int, before: _Counters, now: _Counters) -> Minute:
+def _minute(pid: int, before: Counters, now: Counters) -> Minute:
     lags = {upper: now.lags[upper] - before.lags.get(upper, 0.0) for upper in sorted(now.lags)}
     most = max(lags.values(), default=0.0)
     p99_s = next((upper for upper, count in lags.items() if count >= 0.99 * most), 0.0)

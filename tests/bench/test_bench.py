@@ -108,6 +108,17 @@ def printed(name: str, *options: str) -> str:
             ),
         ),
         (
+            "bench_pages.py",
+            ("--units", "40", "--viewers", "2", "--interval", "1", "--seconds", "1", "--refresh", "0.2"),
+            (
+                rf"site +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER}",
+                rf"reached: units: {NUMBER} kB compressed \(under 60\)",
+                rf"racks: {NUMBER} ms of the loop, {NUMBER} ms at once at most \(under 50 and 10\)",
+                rf"with viewers: {NUMBER} polls/s, [0-9]+ missed, {NUMBER}% of a core; [0-9]+ pages, slowest {NUMBER}",
+                rf"{NUMBER}% of the polls beside viewers \(over 99 %\)",
+            ),
+        ),
+        (
             "bench_figures.py",
             ("400",),
             (
@@ -172,6 +183,7 @@ def printed(name: str, *options: str) -> str:
         "scale",
         "soak",
         "scrape",
+        "pages",
         "figures",
         "history",
         "fleet page",

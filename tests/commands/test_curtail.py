@@ -100,6 +100,7 @@ async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_p
         config = ("--config", str(tmp_path / "site.toml"))
         async with site(tmp_path, port=port) as one:
             before = await states(one)
+            # A process of its own, as an operator starts it; the others run here, which is quicker.
             started = await curtail(
                 tmp_path, "start", *config, "--for", "2h", "--source", "ERCOT 4CP", "--id", "call-7"
             )
@@ -119,20 +120,20 @@ async def test_declaring_turns_stopped_into_curtailed_and_survives_sigkill(tmp_p
         async with site(tmp_path, port=port) as one:
             after = await states(one)
             assert (after.get("curtailed"), after.get("stopped")) == (before["stopped"], None)
-            listed = await curtail(tmp_path, "list", *config, "--json")
+            listed = await invoked("list", *config, "--json")
             (event,) = json.loads(listed.text)["curtailments"]
             facts = (event["id"], event["phase"], event["source"], event["units"], event["units_asleep"])
             assert facts == ("call-7", "active", "ERCOT 4CP", 20, before["stopped"])
             assert event["stragglers"] == before["hashing"] == len(event["straggler_units"])
-            stopped = await curtail(tmp_path, "stop", *config, "--all")
+            stopped = await invoked("stop", *config, "--all")
             assert (stopped.status, stopped.text.split(",")[0]) == (0, "call-7: restoring")
-            shown = await curtail(tmp_path, "list", *config)
+            shown = await invoked("list", *config)
             assert shown.status == 0
             assert re.match(
                 r"call-7: restoring, the whole site to 0 %, from .* C[DS]T to .* C[DS]T, by ERCOT 4CP\n", shown.text
             )
             assert f"\n  {before['stopped']} asleep, 0 not back\n" in shown.text
-            again = await curtail(tmp_path, "stop", *config, "--all")
+            again = await invoked("stop", *config, "--all")
             assert (again.status, again.text) == (0, "nothing to stop\n")
             events = [json.loads(line)["event"] for line in one.running.said.splitlines()]
             assert {"curtailment began", "curtailment stopped"} <= set(events)
@@ -151,7 +152,7 @@ async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) ->
         one.running.process.send_signal(signal.SIGHUP)
 
         async def phases() -> Any:
-            listed = await curtail(tmp_path, "list", "--config", str(config), "--json")
+            listed = await invoked("list", "--config", str(config), "--json")
             return "restoring" in {event["phase"] for event in json.loads(listed.text)["curtailments"]}
 
         await until(phases, one.running)
@@ -247,15 +248,15 @@ async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
         wrong.write_text("another-0123456789", encoding="utf-8")
         wrong.chmod(0o600)
         config = ("--config", str(tmp_path / "site.toml"))
-        refused = await curtail(tmp_path, "list", *config, "--token-file", str(wrong))
+        refused = await invoked("list", *config, "--token-file", str(wrong))
         assert (refused.status, "refused (401): a bearer token is needed" in refused.text) == (1, True)
-        unknown = await curtail(tmp_path, "stop", "nothing", *config)
+        unknown = await invoked("stop", "nothing", *config)
         assert (unknown.status, "refused (404): there is no such event" in unknown.text) == (1, True)
-        unmatched = await curtail(tmp_path, "start", *config, "--container", "C99")
+        unmatched = await invoked("start", *config, "--container", "C99")
         assert (unmatched.status, "no unit of the ledger is in container C99" in unmatched.text) == (1, True)
-        late = await curtail(tmp_path, "start", *config, "--end", "2025-01-01T00:00")
+        late = await invoked("start", *config, "--end", "2025-01-01T00:00")
         assert (late.status, "refused (400): end: a time after the start" in late.text) == (1, True)
-        dst = await curtail(tmp_path, "start", *config, "--end", "2030-11-03T01:30")
+        dst = await invoked("start", *config, "--end", "2030-11-03T01:30")
         assert (dst.status, "show this time twice" in dst.text) == (2, True)
         assert (await get(f"{one.url}/api/v1/curtailments"))[0] == 401
 

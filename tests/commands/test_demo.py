@@ -48,16 +48,28 @@ def _left(children: list[psutil.Process]) -> list[psutil.Process]:
     return [child for child in children if _runs(child)]
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_stops_everything(tmp_path: Path, signal_number: signal.Signals) -> None:
-    """On Ctrl-C, SIGTERM or a closed terminal it exits with 0 and leaves no program behind."""
-    async with program(*COMMAND, log=tmp_path / "demo.log") as running:
-        await until(lambda: _is_watching(running), running)
-        children = await _children(running)
-        running.process.send_signal(signal_number)
-        async with asyncio.timeout(PATIENT_S):
-            assert await running.process.wait() == 0, running.said
-        assert _left(children) == []
+async def test_several_do_not_meet_and_a_signal_stops_each(tmp_path: Path) -> None:
+    """Demos started together use different ports; a closed terminal, Ctrl-C or SIGTERM stops one with its programs.
+
+    Its exit status is 0, and the others go on.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        demos = {
+            number: await stack.enter_async_context(program(*COMMAND, log=tmp_path / f"{number.name}.log"))
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+        }
+        for running in demos.values():
+            await until(lambda running=running: _is_watching(running), running)
+        said = [re.findall(r"http://\S+", running.said)[:3] for running in demos.values()]
+        children = {number: await _children(running) for number, running in demos.items()}
+        for number, running in demos.items():
+            others = [child for other in demos if other > number for child in children[other]]
+            running.process.send_signal(number)
+            async with asyncio.timeout(PATIENT_S):
+                assert await running.process.wait() == 0, running.said
+            assert _left(children[number]) == []
+            assert all(_runs(child) for child in others)
+    assert len({url for urls in said for url in urls}) == 9
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGHUP])
@@ -90,19 +102,6 @@ async def test_killed_it_leaves_no_program_behind(tmp_path: Path, monkeypatch: p
         async with asyncio.timeout(PATIENT_S):
             while _left(children):  # noqa: ASYNC110  the end of another process's child sets no event
                 await asyncio.sleep(0.05)
-
-
-async def test_several_at_once_do_not_meet(tmp_path: Path) -> None:
-    """Three demos started together use different ports."""
-    async with contextlib.AsyncExitStack() as stack:
-        all_running = [
-            await stack.enter_async_context(program(*COMMAND, log=tmp_path / f"demo{number}.log"))
-            for number in range(3)
-        ]
-        for running in all_running:
-            await until(lambda running=running: _is_watching(running), running)
-        said = [re.findall(r"http://\S+", running.said)[:3] for running in all_running]
-    assert len({url for urls in said for url in urls}) == 9
 
 
 @pytest.mark.program("prometheus", "prometheus-alertmanager")

@@ -433,7 +433,7 @@ def test_secrets_are_not_shown() -> None:
     assert mistakes_in(text) == [
         f"password = '***': unknown section; {KNOWN}",
         "web.api_token = '***': unknown key; known are listen, hosts, max_connections, config_file, operators",
-        "web.url = 'mqtt://***@broker/': unknown key; known are listen, hosts, max_connections",
+        "web.url = 'mqtt://***@broker/': unknown key; known are listen, hosts, max_connections, config_file, operators",
         "mqtt: sections are expected, each with [[mqtt]] on a line of its own",
     ]
 

@@ -10,10 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 from patience import PATIENT_S
-from programs import Program, agent, farm, get, get_json, program, until
+from programs import Program, agent, get, get_json, program, until
+from shared_farm import SharedFarm, shared_farm
 
 from agent.history.minutes import Row, row_from
 from agent.history.reader import read_history
+
+twenty = shared_farm(units=20)
 
 
 async def ready(running: Program, url: str) -> None:
@@ -56,19 +59,19 @@ def asides(folder: Path) -> list[Path]:
     return list(folder.glob("site.history.sqlite.damaged-*"))
 
 
-async def test_history_of_two_runs(tmp_path: Path) -> None:
+async def test_history_of_two_runs(tmp_path: Path, twenty: SharedFarm) -> None:
     """Two runs one after the other both write to one history, and the export covers both."""
     history = tmp_path / "site.history.sqlite"
-    async with farm(tmp_path, units=20) as control:
-        began = time.monotonic()
-        for _ in range(2):
-            async with agent(tmp_path) as (running, url):
-                await ready(running, url)
-                await figures_go_on(running, url)
-                running.process.send_signal(signal.SIGTERM)
-                assert await running.ended() == 0
-        ran_s = time.monotonic() - began
-        truth = await get_json(f"{control}/truth")
+    twenty.copy_ledger(tmp_path)
+    began = time.monotonic()
+    for _ in range(2):
+        async with agent(tmp_path) as (running, url):
+            await ready(running, url)
+            await figures_go_on(running, url)
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.ended() == 0
+    ran_s = time.monotonic() - began
+    truth = await get_json(f"{twenty.control}/truth")
     kept = rows(history)
     assert 4 - 0.5 < sum(row.watched_s for row in kept) < ran_s
     for row in kept:
@@ -90,32 +93,33 @@ async def test_history_of_two_runs(tmp_path: Path) -> None:
         assert str(month) in exporting.said
 
 
-async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path) -> None:
+async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path, twenty: SharedFarm) -> None:
     """After SIGKILL in the middle of a minute the file is sound, and the next agent goes on with it."""
     history = tmp_path / "site.history.sqlite"
-    async with farm(tmp_path, units=5):
-        async with agent(tmp_path) as (running, url):
-            await ready(running, url)
-            await says(running, url, "miner_agent_history_up 1.0")
-            await figures_go_on(running, url)
-            running.process.kill()
-            await running.process.wait()
-        with closing(sqlite3.connect(history)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        async with agent(tmp_path) as (running, url):
-            await ready(running, url)
-            await says(running, url, "miner_agent_history_up 1.0")
-            assert 'miner_agent_history_errors_total{reason="damaged"} 0.0' in (await get(f"{url}/metrics"))[1]
-            await figures_go_on(running, url)
-            running.process.send_signal(signal.SIGTERM)
-            assert await running.ended() == 0
+    twenty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, url):
+        await ready(running, url)
+        await says(running, url, "miner_agent_history_up 1.0")
+        await figures_go_on(running, url)
+        running.process.kill()
+        await running.process.wait()
+    with closing(sqlite3.connect(history)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    async with agent(tmp_path) as (running, url):
+        await ready(running, url)
+        await says(running, url, "miner_agent_history_up 1.0")
+        assert 'miner_agent_history_errors_total{reason="damaged"} 0.0' in (await get(f"{url}/metrics"))[1]
+        await figures_go_on(running, url)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
     assert rows(history)
 
 
-async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path) -> None:
+async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path, twenty: SharedFarm) -> None:
     """A history file of garbage is moved aside and a new one begins; the figures do not wait for it."""
     (tmp_path / "site.history.sqlite").write_bytes(b"no database " * 1000)
-    async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
+    twenty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, url):
         await ready(running, url)
         await says(running, url, 'miner_agent_history_errors_total{reason="damaged"} 1.0')
         await says(running, url, "miner_agent_history_up 1.0")
@@ -124,10 +128,11 @@ async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path) -> None:
     assert len(asides(tmp_path)) == 1
 
 
-async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Path) -> None:
+async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Path, twenty: SharedFarm) -> None:
     """With a folder in place of the file, /metrics and the log say so, and everything else goes on."""
     (tmp_path / "site.history.sqlite").mkdir()
-    async with farm(tmp_path, units=5), agent(tmp_path) as (running, url):
+    twenty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, url):
         await ready(running, url)
         await says(running, url, "miner_agent_history_up 0.0")
         await figures_go_on(running, url)
@@ -139,15 +144,16 @@ async def test_history_that_cannot_be_written_does_not_stop_polling(tmp_path: Pa
         assert await running.ended() == 0
 
 
-async def test_two_agents_on_one_history(tmp_path: Path) -> None:
+async def test_two_agents_on_one_history(tmp_path: Path, twenty: SharedFarm) -> None:
     """The second agent polls and serves, writes no history and says why; the first is not disturbed."""
     other = tmp_path / "other"
     other.mkdir()
-    async with farm(tmp_path, units=5), agent(tmp_path) as (first, first_url):
+    twenty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (first, first_url):
         await ready(first, first_url)
         await says(first, first_url, "miner_agent_history_up 1.0")
-        ledger, history = tmp_path / "ledger.csv", tmp_path / "site.history.sqlite"
-        (other / "ledger.csv").write_text(ledger.read_text(encoding="utf-8"), encoding="utf-8")
+        history = tmp_path / "site.history.sqlite"
+        twenty.copy_ledger(other)
         (other / "site.history.sqlite").symlink_to(history)
         (other / "site.history.sqlite.lock").symlink_to(tmp_path / "site.history.sqlite.lock")
         async with agent(other) as (second, second_url):

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 from patience import PATIENT_S
 from programs import agent, farm, get, get_json, program, prometheus, query, until
+from shared_farm import SharedFarm, shared_farm
 
+UNITS = 60
 BROKEN_CONFIG = '[site]\nname = "alpha"\ncolour = "red"\n[ledger]\nfile = "ledger.csv"\n[poll]\ninterval_s = "soon"\n'
+
+sixty = shared_farm(units=UNITS)
 
 
 @pytest.mark.program("prometheus", "promtool")
@@ -45,31 +49,38 @@ async def test_prometheus_shows_what_the_units_truly_did(tmp_path: Path) -> None
     assert operating_hs == pytest.approx(truth["site"]["hashrate_hs"], rel=0.01)
 
 
-async def test_no_unit_is_ever_written_to(tmp_path: Path) -> None:
+async def test_no_unit_is_ever_written_to(tmp_path: Path, sixty: SharedFarm) -> None:
     """The units' own journals show nothing but read commands over several rounds."""
-    async with farm(tmp_path, units=20) as control, agent(tmp_path) as (running, _):
+    sixty.copy_ledger(tmp_path)
+
+    async def requests() -> dict[str, int]:
+        counts: dict[str, int] = (await get_json(f"{sixty.control}/requests"))["counts"]
+        return counts
+
+    before = sum((await requests()).values())
+    async with agent(tmp_path) as (running, _):
 
         async def has_gone_round() -> bool:
-            requests = await get_json(f"{control}/requests")
-            return sum(requests["counts"].values()) > 150
+            return sum((await requests()).values()) > before + 8 * UNITS
 
         await until(has_gone_round, running)
-        requests = await get_json(f"{control}/requests")
-    assert set(requests["counts"]) <= {"stats new_api", "stats", "summary", "pools", "version"}
+        counts = await requests()
+    assert set(counts) <= {"stats new_api", "stats", "summary", "pools", "version"}
 
 
-async def test_sigterm_ends_cleanly(tmp_path: Path) -> None:
+async def test_sigterm_ends_cleanly(tmp_path: Path, sixty: SharedFarm) -> None:
     """SIGTERM during polling ends the agent with status 0 within five seconds, and the log says that it stopped."""
-    async with farm(tmp_path, units=50), agent(tmp_path) as (running, _):
+    sixty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, _):
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
         assert [json.loads(line)["event"] for line in running.said.splitlines()][-1] == "agent stopped"
 
 
-async def test_sighup_reads_the_ledger_again_or_not_at_all(tmp_path: Path) -> None:
+async def test_sighup_reads_the_ledger_again_or_not_at_all(tmp_path: Path, sixty: SharedFarm) -> None:
     """A good ledger takes a unit off every page; a bad one changes nothing; /metrics shows both results."""
-    async with farm(tmp_path, units=10), agent(tmp_path) as (running, url):
-        rows = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()
+    rows = sixty.copy_ledger(tmp_path).read_text(encoding="utf-8").splitlines()
+    async with agent(tmp_path) as (running, url):
         first = next(csv.DictReader(rows))["unit_id"]
         assert f'unit="{first}"' in (await get(f"{url}/metrics"))[1]
 
@@ -88,12 +99,13 @@ async def test_sighup_reads_the_ledger_again_or_not_at_all(tmp_path: Path) -> No
         assert f'unit="{first}"' not in (await get(f"{url}/metrics"))[1]
         assert (await get(f"{url}/api/v1/units/{first}"))[0] == 404
         site = await get_json(f"{url}/api/v1/site")
-        assert site["units"] == 9
+        assert site["units"] == UNITS - 1
 
 
-async def test_reload_refuses_what_needs_a_restart(tmp_path: Path) -> None:
+async def test_reload_refuses_what_needs_a_restart(tmp_path: Path, sixty: SharedFarm) -> None:
     """A reload with a changed listen address is refused as a whole; the log has the key and the reason."""
-    async with farm(tmp_path, units=3), agent(tmp_path) as (running, url):
+    sixty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, url):
         config = tmp_path / "site.toml"
         text = config.read_text(encoding="utf-8")
         config.write_text(text.replace(url.removeprefix("http://"), "127.0.0.1:1"), encoding="utf-8")
@@ -106,9 +118,10 @@ async def test_reload_refuses_what_needs_a_restart(tmp_path: Path) -> None:
         assert (await get(f"{url}/healthz"))[0] == 200
 
 
-async def test_reload_changes_the_interval(tmp_path: Path) -> None:
+async def test_reload_changes_the_interval(tmp_path: Path, sixty: SharedFarm) -> None:
     """SIGHUP puts a longer or shorter poll interval in force without a restart and without losing a reading."""
-    async with farm(tmp_path, units=3), agent(tmp_path) as (running, url):
+    sixty.copy_ledger(tmp_path)
+    async with agent(tmp_path) as (running, url):
         config = tmp_path / "site.toml"
         text = config.read_text(encoding="utf-8")
         for interval in ("interval_s = 3600", "interval_s = 1"):
@@ -143,17 +156,17 @@ async def test_demo_comes_out_near_ninety_two_percent(tmp_path: Path) -> None:
     assert "http://127.0.0.1:" in said
 
 
-async def test_once_prints_figures_and_worst_units(tmp_path: Path) -> None:
+async def test_once_prints_figures_and_worst_units(tmp_path: Path, sixty: SharedFarm) -> None:
     """`once --json` polls every unit once; its figures agree with the truth and with the sum of its own units."""
-    async with farm(tmp_path, units=60) as control:
-        config = tmp_path / "site.toml"
-        config.write_text('[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n', encoding="utf-8")
-        command = (sys.executable, "-m", "agent", "once", "--config", str(config), "--json")
-        async with program(*command, log=tmp_path / "once.log") as running:
-            async with asyncio.timeout(PATIENT_S):
-                assert await running.process.wait() == 0, running.said
-            printed = json.loads(running.said)
-        truth = await get_json(f"{control}/truth")
+    sixty.copy_ledger(tmp_path)
+    config = tmp_path / "site.toml"
+    config.write_text('[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n', encoding="utf-8")
+    command = (sys.executable, "-m", "agent", "once", "--config", str(config), "--json")
+    async with program(*command, log=tmp_path / "once.log") as running:
+        async with asyncio.timeout(PATIENT_S):
+            assert await running.process.wait() == 0, running.said
+        printed = json.loads(running.said)
+    truth = await get_json(f"{sixty.control}/truth")
     assert printed["operating_hs"] == pytest.approx(truth["site"]["hashrate_hs"], rel=0.01)
     assert printed["operating_hs"] == pytest.approx(sum(unit["hashrate_hs"] or 0 for unit in printed["unit_statuses"]))
-    assert len(printed["unit_statuses"]) == 60
+    assert len(printed["unit_statuses"]) == UNITS

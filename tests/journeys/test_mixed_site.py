@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from paths import CAPTURES
 from programs import agent, farm, get, get_json
+from shared_farm import SharedFarm, shared_farm
 
 from agent.site.ledger.reader import read_ledger
 from agent.unit.nameplate import shipped_catalogue
 
 UNITS, REAL = 12, 5
+
+dozen = shared_farm(units=UNITS)
 
 
 def _make_real(ledger: Path) -> None:
@@ -45,16 +48,15 @@ def _give_serials(ledger: Path, count: int) -> None:
     [(False, REAL, "excluded from all figures below"), (True, UNITS, "counted below like real machines")],
 )
 async def test_simulated_units_beside_real_ones_count_only_if_configured(
-    tmp_path: Path, *, count_simulated: bool, counted: int, banner: str
+    tmp_path: Path, dozen: SharedFarm, *, count_simulated: bool, counted: int, banner: str
 ) -> None:
     """Beside real units, simulated ones carry a label and count in no figure unless `count_simulated` is set."""
-    async with farm(tmp_path, units=UNITS):
-        _make_real(tmp_path / "ledger.csv")
-        async with agent(tmp_path, count_simulated=count_simulated, detect_simulated=False) as (running, url):
-            site = await get_json(f"{url}/api/v1/site")
-            _, exposition = await get(f"{url}/metrics")
-            _, page = await get(f"{url}/")
-            said = running.said
+    _make_real(dozen.copy_ledger(tmp_path))
+    async with agent(tmp_path, count_simulated=count_simulated, detect_simulated=False) as (running, url):
+        site = await get_json(f"{url}/api/v1/site")
+        _, exposition = await get(f"{url}/metrics")
+        _, page = await get(f"{url}/")
+        said = running.said
     assert (site["units"], site["simulated_units"]) == (counted, UNITS - REAL)
     assert site["figures"]["units"] == counted
     assert site["is_simulated_counted"] is count_simulated
@@ -64,14 +66,13 @@ async def test_simulated_units_beside_real_ones_count_only_if_configured(
     assert ("simulated units count" in said) is count_simulated
 
 
-async def test_the_column_does_not_make_a_simulator_real(tmp_path: Path) -> None:
+async def test_the_column_does_not_make_a_simulator_real(tmp_path: Path, dozen: SharedFarm) -> None:
     """Units on loopback addresses stay simulated with an empty column; the page names the key that says otherwise."""
-    async with farm(tmp_path, units=UNITS):
-        _make_real(tmp_path / "ledger.csv")
-        async with agent(tmp_path, count_simulated=False) as (running, url):
-            site = await get_json(f"{url}/api/v1/site")
-            _, page = await get(f"{url}/")
-            said = running.said
+    _make_real(dozen.copy_ledger(tmp_path))
+    async with agent(tmp_path, count_simulated=False) as (running, url):
+        site = await get_json(f"{url}/api/v1/site")
+        _, page = await get(f"{url}/")
+        said = running.said
     assert (site["units"], site["simulated_units"], site["is_simulated_counted"]) == (UNITS, UNITS, True)
     assert "<code>ledger.detect_simulated</code>" in page
     assert "ledger.detect_simulated" in said
@@ -100,11 +101,12 @@ async def test_twins_of_real_units_are_simulated_units(tmp_path: Path) -> None:
     assert [entry.is_simulated for entry in entries] == [False] * REAL + [True] * (UNITS - REAL)
 
 
-async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path) -> None:
+async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path, dozen: SharedFarm) -> None:
     """A site without real units counts its simulated ones, with a warning in the log and on the page."""
-    async with farm(tmp_path, units=3), agent(tmp_path, count_simulated=False) as (running, url):
+    dozen.copy_ledger(tmp_path)
+    async with agent(tmp_path, count_simulated=False) as (running, url):
         site = await get_json(f"{url}/api/v1/site")
         _, page = await get(f"{url}/")
-        assert site["figures"]["units"] == 3
+        assert site["figures"]["units"] == UNITS
         assert "counted below like real machines" in page
         assert "simulated units count" in running.said

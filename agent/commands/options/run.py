@@ -19,7 +19,7 @@ def run(
         Path | None,
         typer.Option(
             "--web.config.file",
-            help="TLS, users and limits, in the form of Prometheus' exporters; see [web] config_file.",
+            help="TLS, users and limits, in the form of Prometheus' exporters; overrides web.config_file.",
         ),
     ] = None,
 ) -> None:

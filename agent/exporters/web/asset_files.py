@@ -7,7 +7,13 @@ from importlib.resources import files
 
 from aiohttp import web
 
-ASSETS: Mapping[str, str] = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ASSETS: Mapping[str, str] = {
+    "page.css": "text/css",
+    "walk.css": "text/css",
+    "page.js": "text/javascript",
+    "repairs.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 """Name and content type of every file."""
 
 

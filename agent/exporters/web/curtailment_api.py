@@ -85,6 +85,10 @@ class CurtailmentApi:
         """Return all declared events with their figures now."""
         return event_figures(self._book.curtailments, self._units(), self._wall())
 
+    def change_refusal(self, request: web.Request) -> web.Response | None:
+        """Return the answer that turns away a caller who may not change anything; None for one who may."""
+        return self._refusal(request, is_change=True)
+
     def declared(self) -> Curtailments:
         """Return a copy of all declared events, for work in a thread: looking events up changes the object."""
         declared = self._book.curtailments

@@ -7,6 +7,7 @@ from dataclasses import replace
 from aiohttp import web
 
 from agent.errors import HistoryError, QueryError
+from agent.exporters.web import walk_routes
 from agent.exporters.web.asset_files import answer_asset
 from agent.exporters.web.listener import BODIES
 from agent.exporters.web.pages import unit_page, units_page
@@ -112,7 +113,14 @@ def _unit(request: web.Request, source: Source) -> Draw:
     return draw
 
 
-PAGES: tuple[tuple[str, Page], ...] = (("/", _site), ("/units", _units), ("/units/{unit_id}", _unit))
+PAGES: tuple[tuple[str, Page], ...] = (
+    ("/", _site),
+    ("/units", _units),
+    ("/units/{unit_id}", _unit),
+    ("/racks", walk_routes.racks),
+    ("/repairs", walk_routes.repairs),
+    ("/wall", walk_routes.wall),
+)
 """Address and page, one line each; an address that people go to by itself also has an entry in `frame.NAVIGATION`."""
 
 

@@ -185,6 +185,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/unread", _unread),
             web.get("/api/v1/schema", _schema),
             *(source.curtailments.routes() if source.curtailments else ()),
+            *(source.repairs.routes() if source.repairs else ()),
         ]
     )
     return app

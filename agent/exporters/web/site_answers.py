@@ -16,6 +16,7 @@ from agent.exporters.web.curtailment_answers import CurtailmentAnswer, Curtailme
 from agent.exporters.web.discovery_answers import DiscoveryAnswer
 from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
+from agent.exporters.web.repair_answers import RepairAnswer, RepairsAnswer
 from agent.exporters.web.responses import ErrorAnswer
 from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
 from agent.exporters.web.unread_answers import UnreadAnswer
@@ -228,6 +229,8 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/discovery": DiscoveryAnswer,
     "/api/v1/unread": UnreadAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
+    "/api/v1/repairs": RepairsAnswer,
+    "/api/v1/repairs/{id}": RepairAnswer,
 }
 
 

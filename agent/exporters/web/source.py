@@ -12,6 +12,7 @@ from agent.exporters.http_refusals import new_counts
 from agent.exporters.web.curtailment_api import CurtailmentApi
 from agent.exporters.web.door.door import Door
 from agent.exporters.web.history_api import HistoryAnswer, HistoryQuery
+from agent.exporters.web.repair_api import RepairApi
 from agent.exporters.web.site_answers import Role
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.state_changes import Change
@@ -61,6 +62,7 @@ class Source:
         unread: Returns the fields of units' replies that nobody reads.
         whereabouts: Returns where one unit is; None if identities are not checked.
         curtailments: The API for curtailments; None leaves out its routes.
+        repairs: The API for the walk list; None leaves out its routes and its page.
         energy: Returns the energy counters.
         delivered_hs: Returns the hashrate that pools credited to a unit over an hour and over a day, H/s.
         zone: Returns the site's time zone.
@@ -98,6 +100,7 @@ class Source:
     unread: Callable[[], UnreadFigures] = UnreadFigures
     whereabouts: Callable[[str], Whereabouts | None] = lambda _: None
     curtailments: CurtailmentApi | None = None
+    repairs: RepairApi | None = None
     energy: Callable[[], Energy | None] = lambda: None
     delivered_hs: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")

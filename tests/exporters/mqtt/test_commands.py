@@ -13,7 +13,9 @@ from exporter_cases import reading, status
 from mqtt_agent import delivering, exporter, password, publish_figures, section, toml
 from patience import PATIENT_S
 from programs import free_port
+from typer.testing import CliRunner
 
+from agent.commands.command_line import app
 from agent.commands.mqtt import _line
 from agent.exporters.mqtt.checkup import WILL_S
 from agent.exporters.mqtt.connection import Received
@@ -25,6 +27,12 @@ LEDGER = """\
 unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status
 u1,S21,200,127.0.0.2,C1,R1,1,,,deployed
 """
+
+
+async def invoked(*arguments: object) -> tuple[int, list[str]]:
+    """Run the command in this process; returns its exit status and the printed lines."""
+    done = await asyncio.to_thread(CliRunner().invoke, app, [*map(str, arguments)], catch_exceptions=False)
+    return done.exit_code, done.output.splitlines()
 
 
 def site(folder: Path, *sections: Any) -> Path:
@@ -75,10 +83,8 @@ async def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
             section(port, name="gone"),
             section(broker.port, username="stranger", password_file=str(secret)),
         )
-        (status, lines), (other_status, other_lines) = await asyncio.gather(
-            hashsight("mqtt", "check", "--config", config),
-            hashsight("mqtt", "check", "--config", config, "--broker", "other"),
-        )
+        status, lines = await invoked("mqtt", "check", "--config", config)
+        other_status, other_lines = await invoked("mqtt", "check", "--config", config, "--broker", "other")
         assert status == 1
         assert lines[0] == f"bad  gone: refused: 127.0.0.1:{port}: nothing listens there"
         assert lines[-1].startswith("bad  site: acl: a message to ")
@@ -106,7 +112,7 @@ async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
         (tmp_path / "consumer").write_text("consumer-secret", encoding="utf-8")
         (tmp_path / "consumer").chmod(0o600)
         user = ("--username", "consumer", "--password-file", tmp_path / "consumer")
-        status_code, lines = await hashsight("mqtt", "tail", "--config", config, *user, "--seconds", 1)
+        status_code, lines = await invoked("mqtt", "tail", "--config", config, *user, "--seconds", 1)
     assert status_code == 0, lines
     assert "figures (kept) 21:36:00 198.00 TH/s of 200.00 TH/s = 99.00 %; 2.00 TH/s underperforming" in lines
     assert any(
@@ -124,11 +130,11 @@ async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:
             section(port, name="gone"),
             section(broker.port, username="hashsight", password_file=str(wrong)),
         )
-        results = await asyncio.gather(
-            hashsight("mqtt", "tail", "--config", config),
-            hashsight("mqtt", "tail", "--config", config, "--seconds", 5),
-            hashsight("mqtt", "tail", "--config", config, "--broker", "site"),
-        )
+        results = [
+            await invoked("mqtt", "tail", "--config", config),
+            await invoked("mqtt", "tail", "--config", config, "--seconds", 5),
+            await invoked("mqtt", "tail", "--config", config, "--broker", "site"),
+        ]
     dead = (1, [f"127.0.0.1:{port}: nothing listens there"])
     reason = "the broker refuses user hashsight: wrong user or password, or not allowed"
     assert results == [dead, dead, (1, [f"127.0.0.1:{broker.port}: {reason}"])]

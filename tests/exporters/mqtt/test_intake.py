@@ -153,10 +153,10 @@ async def test_an_order_that_fails_unforeseen_is_answered_once(tmp_path: Path) -
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("topic", ["curtailment/set", "meter/site", "agent/canary"])
 async def test_a_long_payload_takes_no_memory(tmp_path: Path, protocol: str, topic: str) -> None:
-    """Of a payload of 48 MiB the agent never holds 2 MiB, and the order after it is followed."""
+    """Of a payload of 16 MiB the agent never holds 2 MiB, and the order after it is followed."""
     long = tmp_path / "long"
     with long.open("wb") as file:
-        file.truncate(48 << 20)
+        file.truncate(16 << 20)
     book = SmallBook()
     async with mosquitto(tmp_path / "broker") as broker:
         with consumer(broker.port) as sender:

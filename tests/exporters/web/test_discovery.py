@@ -1,5 +1,6 @@
 """What a look found, as JSON and on the status page."""
 
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -41,13 +42,17 @@ async def test_the_answer_has_the_look_its_machines_and_the_mismatched_units() -
     ]
 
 
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    """Return the validator of the published schema of an answer."""
+    return jsonschema.Draft202012Validator({"$ref": "#/$defs/DiscoveryAnswer", "$defs": schema()["$defs"]})
+
+
 @given(st.lists(machines(), max_size=8))
 def test_every_answer_is_as_its_schema_says(found: list[Machine]) -> None:
     """Whatever answers, the published schema describes it."""
-    document = schema()
     answer = msgspec.json.decode(msgspec.json.encode(discovery_answer(figures(*found), UNITS, AT)))
-    reference = {"$ref": "#/$defs/DiscoveryAnswer", "$defs": document["$defs"]}
-    jsonschema.Draft202012Validator(reference).validate(answer)
+    validator().validate(answer)
 
 
 def test_the_answer_lists_a_thousand_and_counts_all() -> None:

@@ -35,7 +35,8 @@ def test_addresses_are_relative_to_the_depth_of_the_page(depth: int, home: str) 
     html = document(frame(depth=depth), title="One unit", body=())
     assert f'<a href="{home}"' in html
     root = "../" * depth
-    for name in ASSETS:
+    assert {"page.css", "page.js", "icon.svg"} <= ASSETS.keys()
+    for name in ("page.css", "page.js", "icon.svg"):
         assert f'"{root}assets/{name}?v=' in html
     assert f'href="{root}metrics"' in html
     assert 'href="/' not in html

@@ -7,11 +7,15 @@ from typing import Any
 
 import jsonschema
 import pytest
+from listed_repairs import FAN, Listed
 from web_site import curtailment_api, get_json, served, source
 
 from agent.exporters.web import server as web
+from agent.exporters.web.openapi import parameters
 from agent.exporters.web.openapi.operations import OPERATIONS
 from agent.exporters.web.page_routes import PAGES
+from agent.exporters.web.repair_query import _NAMES
+from agent.exporters.web.unit_query import _PARSERS
 
 OPENAPI = "/api/v1/openapi.json"
 HTTP_METHODS = {"get", "post", "delete", "put", "patch"}
@@ -30,7 +34,8 @@ async def document() -> Any:
 
 def test_every_route_is_described_and_no_other(tmp_path: Path) -> None:
     """Methods and paths of the document are those of the server, but for pages and the files that they load."""
-    app = web._application(source(curtailments=curtailment_api(tmp_path), reload=reload))
+    shown = source(curtailments=curtailment_api(tmp_path), repairs=Listed(FAN).api, reload=reload)
+    app = web._application(shown)
     served_routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()
@@ -77,3 +82,9 @@ async def test_only_changes_ask_for_an_operator() -> None:
     for methods in (await document())["paths"].values():
         for method, operation in methods.items():
             assert ("security" in operation) == (method != "get")
+
+
+def test_parameters_are_those_that_are_taken() -> None:
+    """No parameter of a list of units or of the walk list is left out, and none is made up."""
+    assert {each["name"] for each in parameters.UNITS} == set(_PARSERS)
+    assert {each["name"] for each in parameters.REPAIRS} == set(_NAMES)

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -308,10 +309,14 @@ async def test_answers_keep_to_their_schema() -> None:
     async with served(source(site=lambda: None)) as client:
         waiting = await get_json(client, "/api/v1/site")
 
-    def check(kind: str, answer: Any) -> None:
+    @cache
+    def validator(kind: str) -> jsonschema.Draft202012Validator:
         wanted = {"$schema": schema["$schema"], "$defs": schema["$defs"], **schema["answers"][kind]}
         jsonschema.Draft202012Validator.check_schema(wanted)
-        jsonschema.Draft202012Validator(wanted).validate(answer)
+        return jsonschema.Draft202012Validator(wanted)
+
+    def check(kind: str, answer: Any) -> None:
+        validator(kind).validate(answer)
 
     check("/api/v1/site", site)
     check("/api/v1/site", waiting)

@@ -45,6 +45,12 @@ def caller_of(request: web.Request) -> Caller:
     return caller
 
 
+def user_of(request: web.Request) -> str:
+    """Return the name of the user who sent a request; empty for a bearer token and without a login."""
+    caller = caller_of(request)
+    return "" if caller.by_token else caller.name
+
+
 def basic_credentials(authorization: str) -> tuple[str, bytes] | None:
     """Return user and password of an ``Authorization: Basic`` header (RFC 7617); None of any other."""
     scheme, _, encoded = authorization.partition(" ")

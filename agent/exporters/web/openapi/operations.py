@@ -11,6 +11,8 @@ import msgspec
 
 from agent.exporters.web.curtailment_answers import CurtailmentAnswer
 from agent.exporters.web.openapi import parameters
+from agent.exporters.web.repair_answers import RepairAnswer
+from agent.exporters.web.repair_api import RepairOrder
 from agent.exporters.web.site_answers import ANSWERS
 from agent.site.curtailment.orders import StartOrder
 
@@ -65,7 +67,9 @@ class Operation:
 
 _UNIT_ID = parameters.in_path("unit_id", "Id in the ledger.")
 _EVENT_ID = parameters.in_path("id", "Id of the event.")
+_ENTRY_ID = parameters.in_path("id", "Number of the entry.")
 _CURTAILMENTS = "/api/v1/curtailments"
+_REPAIRS = "/api/v1/repairs"
 
 
 def _json(path: str, name: str, about: str, **more: Any) -> Operation:
@@ -84,6 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _json("/api/v1/site", "get_site", "The site's figures"),
     _json("/api/v1/units", "list_units", "Units, filtered, in order, page by page", parameters=parameters.UNITS),
     _csv("/api/v1/units.csv", "list_units_csv", "The same as CSV, on one page", parameters=parameters.UNITS),
+    _csv("/units.csv", "list_shown_units_csv", "Units as their page shows them", parameters=parameters.UNITS),
     _json("/api/v1/units/{unit_id}", "get_unit", "One unit in full", parameters=(_UNIT_ID,), refusals=(404,)),
     _json("/api/v1/history", "get_history", "Means over past steps", parameters=parameters.HISTORY, refusals=(404,)),
     _csv("/api/v1/history.csv", "get_history_csv", "The same as CSV", parameters=parameters.HISTORY, refusals=(404,)),
@@ -113,6 +118,19 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=CurtailmentAnswer,
         parameters=(_EVENT_ID,),
         refusals=(403, 404, 409, 415),
+        for_operators=True,
+    ),
+    _json(_REPAIRS, "list_repairs", "The walk list: faults that last", parameters=parameters.REPAIRS),
+    _csv("/repairs.csv", "list_repairs_csv", "The same as CSV", parameters=parameters.REPAIRS),
+    Operation(
+        method="post",
+        path=f"{_REPAIRS}/{{id}}",
+        name="note_repair",
+        about="Note an open entry of the walk list, or mark it as seen",
+        answer=RepairAnswer,
+        parameters=(_ENTRY_ID,),
+        body=RepairOrder,
+        refusals=(403, 404, 413, 415),
         for_operators=True,
     ),
     Operation(path="/api/v1/schema", name="get_schema", about="JSON Schema of the answers"),

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from agent.exporters.web import repair_query
 from agent.exporters.web.query_string import MAX_VALUE_CHARS
 from agent.exporters.web.unit_query import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, SORTS
 from agent.site.reasons import Reason
+from agent.site.repairs.symptoms import Symptom
 from agent.site.status import Cause, UnitState
 
 Schema = Mapping[str, Any]
@@ -39,7 +41,10 @@ UNITS = (
     _query("container", "Only units of this container.", _text()),
     _query("rack", "Only units of this rack.", _text()),
     _query("model", "Only units of this model.", _text()),
-    _query("q", "Text anywhere in id, host, container, rack, serial or MAC address.", _text()),
+    _query("firmware", "Only units under this firmware.", _text()),
+    _query("curtailment", "Only units that this event curtails.", _text()),
+    _query("simulated", "Only simulated units, or only the others.", _one_of(("yes", "no"))),
+    _query("q", "Words, each anywhere in what is known of a unit.", _text()),
     _query(
         "sort",
         "Order; with a leading minus, largest first.",
@@ -49,6 +54,15 @@ UNITS = (
     _query("offset", "Units before the page.", _whole(0, MAX_OFFSET, 0)),
 )
 """As `unit_query` checks them."""
+
+REPAIRS = (
+    _query("container", "Only entries of this container.", _text()),
+    _query("symptom", "Only entries with this symptom.", _words(Symptom)),
+    _query("sort", "Order: along the racks, by loss, or by age.", _one_of(repair_query.SORTS)),
+    _query("limit", "Entries on a page.", _whole(1, repair_query.MAX_LIMIT, repair_query.DEFAULT_LIMIT)),
+    _query("offset", "Entries before the page.", _whole(0, MAX_OFFSET, 0)),
+)
+"""As `repair_query` checks them."""
 
 HISTORY = (
     _query("from", "Beginning: Unix time, or ISO 8601; by default a day before `to`.", _text()),

@@ -21,7 +21,13 @@ class Link(NamedTuple):
     words: str
 
 
-NAVIGATION = (Link("", "Site"), Link("units", "Units"))
+NAVIGATION = (
+    Link("", "Site"),
+    Link("units", "Units"),
+    Link("racks", "Racks"),
+    Link("repairs", "Repairs"),
+    Link("wall", "Wall"),
+)
 """The pages of a site, in the order of the navigation."""
 
 HISTORY = Link("api/v1/history", "history as JSON")
@@ -31,6 +37,7 @@ DATA = (
     Link("api/v1/site", "site as JSON"),
     Link("api/v1/units?sort=-shortfall", "units as JSON"),
     HISTORY,
+    Link("api/v1/repairs", "repairs as JSON"),
     Link("api/v1/discovery", "discovery as JSON"),
     Link("api/v1/unread", "unread fields as JSON"),
     Link("api/v1/schema", "JSON Schema"),

@@ -17,7 +17,16 @@ from agent.exporters.web.pages.patterns import PATTERNS
 REFRESH_S = 10
 
 
-def document(frame: Frame, *, title: str | None = None, body: Iterable[str], banners: Iterable[Banner] = ()) -> str:
+def document(
+    frame: Frame,
+    *,
+    title: str | None = None,
+    body: Iterable[str],
+    banners: Iterable[Banner] = (),
+    styles: Iterable[str] = (),
+    scripts: Iterable[str] = (),
+    kind: str = "",
+) -> str:
     """Return a whole page as HTML.
 
     Args:
@@ -25,9 +34,13 @@ def document(frame: Frame, *, title: str | None = None, body: Iterable[str], ban
         title: The page's heading, as plain text; None for the site's first page, whose heading is the site's name.
         body: The content as HTML, in pieces.
         banners: Banners of this page, beside those of the frame.
+        styles: Style sheets of `ASSETS` that this page needs beside that of every page.
+        scripts: Scripts of `ASSETS` likewise.
+        kind: Class of the whole page, for its styles; empty for a usual one.
     """
     site, root = escape(frame.site), frame.root
     heads = f"{site} - hashsight" if title is None else f"{escape(title)} - {site} - hashsight"
+    body_class = f' class="{kind}"' if kind else ""
     heading = "" if title is None else f"<h1>{escape(title)}</h1>"
     return "\n".join(
         (
@@ -39,9 +52,11 @@ def document(frame: Frame, *, title: str | None = None, body: Iterable[str], ban
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f'<link rel="icon" href="{root}{asset_address("icon.svg")}" type="image/svg+xml">',
             f'<link rel="stylesheet" href="{root}{asset_address("page.css")}">',
+            *(f'<link rel="stylesheet" href="{root}{asset_address(name)}">' for name in styles),
             f'<script src="{root}{asset_address("page.js")}" defer></script>',
+            *(f'<script src="{root}{asset_address(name)}" defer></script>' for name in scripts),
             "</head>",
-            f'<body data-refresh="{REFRESH_S}" data-now="{frame.now:.3f}">{PATTERNS}',
+            f'<body{body_class} data-refresh="{REFRESH_S}" data-now="{frame.now:.3f}">{PATTERNS}',
             '<a class="skip" href="#content">Skip to content</a>',
             '<div class="page">',
             _header(frame, is_heading=title is None),
