@@ -235,7 +235,7 @@ async def test_an_emptied_file_does_not_open_the_door(folder: Path) -> None:
 
 
 async def test_a_new_certificate_that_is_written_late_comes_into_force(folder: Path) -> None:
-    """A file that names a new certificate before that is there, or whole, is in force once it is, without another edit."""
+    """A file that names a new certificate before that is whole is in force once it is, without another edit."""
     door = Door(read_web_file(written(folder, TLS)))
     new, key = folder / "new.pem", folder / "new.key"
     with structlog.testing.capture_logs() as logs:
