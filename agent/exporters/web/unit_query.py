@@ -133,7 +133,11 @@ def _first(valued: Sequence[tuple[Any, UnitStatus]], wanted: int, *, is_descendi
     return [status for _, status in first]
 
 
-def sorted_in_pieces(items: Sequence[T], *, key: Callable[[T], Any] | None = None) -> Iterator[T]:
+def _itself(item: Any) -> Any:
+    return item
+
+
+def sorted_in_pieces(items: Sequence[T], *, key: Callable[[T], Any] = _itself) -> Iterator[T]:
     """Yield items in the order of `sorted`; no call into C sorts more than `PIECE` of them."""
     pieces = (sorted(items[start : start + PIECE], key=key) for start in range(0, len(items), PIECE))
     return heapq.merge(*pieces, key=key)
