@@ -43,8 +43,8 @@ class UnitQuery:
     """A valid query.
 
     Attributes:
-        state, reason, cause: Only units in that state, with that reason, or with a loss of that cause; units not polled
-            yet match none.
+        state, reason: Only units in that state or with that reason; units not polled yet match none.
+        cause: Only units with a loss of that cause: those whose losses the site's figures add up, polled or not.
         container, rack, model, firmware: Exact names; the firmware as the unit reports it.
         curtailment: Only units that the event of that id covers.
         is_simulated: Only simulated units, or only others; None for both.
@@ -78,9 +78,7 @@ class UnitQuery:
             self.reason is not None and status.reason is not self.reason
         ):
             return False
-        if self.cause is not None and not (
-            status.is_looked_at and any(loss.cause is self.cause for loss in status.losses)
-        ):
+        if self.cause is not None and not any(loss.cause is self.cause for loss in status.losses):
             return False
         place = entry.place
         if (
