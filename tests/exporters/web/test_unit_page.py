@@ -90,6 +90,13 @@ def test_a_unit_that_hashes_says_when_its_faults_began() -> None:
         shown.text.split()
     )
     assert ("href", "../repairs?container=C3#r7") in shown.attributes
+    stopped = unit(hashrate_5s_hs=0.0, fan_rpm=(6000, 0))
+    same = msgspec.structs.replace(
+        fault, symptom=Symptom.FAN_STOPPED, words="fan 2 at 0 rpm", since=stopped.since, note=None
+    )
+    assert "(61 min) On the walk list : seen by dana Check first" in " ".join(
+        page(stopped, repairs=[same]).text.split()
+    )
     healthy = page(unit(boards=(board(0), board(1), board(2))))
     assert "slot 12 hashing since 20:36" in healthy.text
 
@@ -261,7 +268,7 @@ async def test_the_page_over_sockets() -> None:
             shown = Parsed(await answer.text())
         assert answer.status == 200
         async with client.get("/units/none") as answer:
-            assert answer.status == 404
+            assert (answer.status, await answer.text()) == (404, "no deployed unit has that id\n")
     assert "Changes of state" in shown.text
     assert "../units" in shown.addresses
     assert "../api/v1/units/a%2F1" in shown.addresses

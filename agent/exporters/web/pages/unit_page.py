@@ -92,7 +92,7 @@ def _reason(shown: UnitShown) -> str:
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
             f'<p class="since">{_of_state(status, why)}since {escape(since_text(status, frame, seen_from))}'
             f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>'
-            f"{_listed(shown)}{_also(status)}{_advice(status)}"
+            f"{_listed(shown, why)}{_also(status)}{_advice(status)}"
         )
     content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
     return f'<section class="card reason" aria-label="Reason">{content}</section>'
@@ -103,18 +103,21 @@ def _of_state(status: UnitStatus, why: str) -> str:
     return "hashing " if status.state is UnitState.HASHING and why != status.state else ""
 
 
-def _listed(shown: UnitShown) -> str:
+def _listed(shown: UnitShown, why: str) -> str:
     """Return the unit's faults on the walk list, each with its own start and what operators said of it."""
-    frame, place = shown.frame, shown.status.entry.place
+    frame, status = shown.frame, shown.status
+    place = status.entry.place
     lines = []
     for entry in shown.repairs:
         query = f"?container={quote(place.container, safe='')}" if place.container else ""
         said = [] if entry.seen is None else [f"seen by {escape(entry.seen.by)}"]
         said += [f"<q>{escape(entry.note.text)}</q>"] if entry.note is not None and entry.note.text else []
         words = entry.words or SYMPTOM_WORDS[entry.symptom]
+        is_said = words == why and frame.moment(entry.since) == frame.moment(status.since)
+        what = [] if is_said else [f"{escape(words)} since {frame.moment(entry.since)}"]
         lines.append(
-            f'<p>On the <a href="{frame.root}repairs{query}#r{entry.id}">walk list</a>: {escape(words)}'
-            f" since {frame.moment(entry.since)}{''.join(f'; {each}' for each in said)}</p>"
+            f'<p>On the <a href="{frame.root}repairs{query}#r{entry.id}">walk list</a>'
+            f"{': ' if what or said else ''}{'; '.join((*what, *said))}</p>"
         )
     return "".join(lines)
 
