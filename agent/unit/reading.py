@@ -75,6 +75,8 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         frequency_hz: Mean chip clock, Hz.
         hw_errors: Hardware errors since the miner process started.
         serial: Serial number from the board's EEPROM.
+        chip_map: The firmware's map of the chips without padding, ``o`` for a good one and ``x`` for a bad one; only
+            where it marks a bad one.
     """
 
     slot: int
@@ -88,6 +90,7 @@ class BoardReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hw_errors: int | None = None
     serial: str | None = None
     is_average: bool = False
+    chip_map: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PoolReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):

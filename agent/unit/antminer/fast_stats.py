@@ -8,13 +8,14 @@ The slow path reads field by field and reports each repair. Both paths make the 
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from agent.unit.antminer.new_api import NEW_API_MODES
 from agent.unit.antminer.reply_context import Known, bad_chips, without_zeros
 from agent.unit.antminer.stats_schema import Info, Status
 from agent.unit.cgminer.fields import clean
 from agent.unit.cgminer.wire import MAX_REPAIRED_BYTES
+from agent.unit.chip_map import marked_map
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HS_PER_GHS,
@@ -181,6 +182,7 @@ def fast_reading(data: bytes, known: Known) -> UnitReading | None:
                 chip_celsius=chips if 0 not in chips else without_zeros(chips),
                 pcb_celsius=pcb if 0 not in pcb else without_zeros(pcb),
                 bad_chips=None if not asic else bad_chips(asic, chain.asic_num) if "x" in asic else 0,
+                chip_map=marked_map(asic) if asic and "x" in asic else UNSET,
                 frequency_hz=None if frequency_mhz is None else frequency_mhz * HZ_PER_MHZ,
                 hw_errors=chain.hw,
                 serial=serial if serial and serial.isalnum() else clean(serial),

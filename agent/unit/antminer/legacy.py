@@ -19,6 +19,7 @@ from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import dashed, number
 from agent.unit.cgminer.firmware import firmware_of, is_luxos
 from agent.unit.cgminer.rates import Rates, hashes_per_unit
+from agent.unit.chip_map import marked_map
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HZ_PER_MHZ,
@@ -183,6 +184,7 @@ def _boards(
             pcb_celsius=pcb_celsius,
             coolant_celsius=coolant_celsius,
             bad_chips=bad_chips(chip_map, chips),
+            chip_map=marked_map(chip_map),
             frequency_hz=frequency_hz,
             hw_errors=context.whole(hw_errors, MAX_COUNT),
         )

@@ -20,6 +20,7 @@ from agent.unit.antminer.stats_schema import Chain, DecodedStats, Stats, decode_
 from agent.unit.antminer.temperatures import Arrays, sort_temperatures
 from agent.unit.cgminer.fields import clean
 from agent.unit.cgminer.rates import Rates, hashes_per_unit
+from agent.unit.chip_map import marked_map
 from agent.unit.coolant import CoolantLayout
 from agent.unit.limits import (
     HZ_PER_MHZ,
@@ -160,6 +161,7 @@ def _new_api_board(
         pcb_celsius=board,
         coolant_celsius=water,
         bad_chips=bad_chips(chain.asic, asic_num),
+        chip_map=marked_map(chain.asic),
         frequency_hz=context.number(chain.freq_avg, HZ_PER_MHZ, 0, MAX_FREQUENCY_HZ),
         hw_errors=context.whole(chain.hw, MAX_COUNT),
         serial=clean(chain.sn),

@@ -11,6 +11,7 @@ import msgspec
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer.fields import clean, dashed, interned
+from agent.unit.chip_map import marked_map
 from agent.unit.consistency.watts import profile_watts
 from agent.unit.limits import HS_PER_GHS, HZ_PER_MHZ, MAX_CELSIUS, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.nameplate import Nameplate
@@ -209,6 +210,7 @@ def _boards(slots: tuple[Slot, ...], state: State, most: int | None, repairs: se
                 chip_celsius=chip_celsius,
                 pcb_celsius=pcb_celsius,
                 bad_chips=_bad_chips(chip_map, chips) if chip_map else None,
+                chip_map=marked_map(chip_map),
                 # A clock of 0 is that of a board that does not run.
                 frequency_hz=mhz * HZ_PER_MHZ if mhz else None,
                 hw_errors=errors,

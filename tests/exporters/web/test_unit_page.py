@@ -133,6 +133,14 @@ def test_boards_show_what_is_missing_and_what_is_bad() -> None:
     assert "2 66.00 TH/s 108 of 108 55 60 45 51.5 490 MHz 7 B<2>" in shown.text
 
 
+def test_bad_chips_stand_on_a_map_where_the_firmware_sends_one() -> None:
+    """Each bad chip is named by its place; without a map, or a bad chip, nothing is drawn."""
+    marked = page(unit(boards=(board(1, chips=6, bad_chips=2, chip_map="oxooxo"),)))
+    assert "Board 1: 2 of 6 chips are marked bad, counted from 1: 2, 5" in marked.text
+    assert marked.attributes.count(("class", "bad")) == 2
+    assert "marked bad, counted" not in page(unit(boards=(board(0, chips=105, bad_chips=3),))).text
+
+
 def test_computed_temperatures_are_marked() -> None:
     """Chip temperatures that firmware works out are called computed wherever they stand."""
     slots = [Slot(int(AT), 200 * TH, 60.0, UnitState.HASHING)]

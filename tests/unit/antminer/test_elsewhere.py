@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from capture_files import S19_STATS, S21_STATS, capture
+from msgspec import UNSET, UnsetType
 
 from agent.errors import UnsupportedReplyError
 from agent.unit.antminer import fast_stats, stats_schema
@@ -230,6 +231,14 @@ def test_bad_chips(chip_map: str, chips: int, bad: int | None) -> None:
     of_legacy = legacy(**of_boards("chain_acs", chip_map), **of_boards("chain_acn", chips))
     of_new = new_api(boards=[{"asic": chip_map, "asic_num": chips}])
     assert (of_legacy.boards[0].bad_chips, of_new.boards[0].bad_chips) == (bad, bad)
+
+
+@pytest.mark.parametrize(("chip_map", "kept"), [("oooo oxoo --", "oooooxoo"), ("OOXO", "ooxo"), ("ooo ooo", UNSET)])
+def test_a_map_is_kept_where_it_marks_a_bad_chip(chip_map: str, kept: str | UnsetType) -> None:
+    """Padding is left out and both dialects keep the same; a board without a bad chip keeps none."""
+    of_legacy = legacy(**of_boards("chain_acs", chip_map), **of_boards("chain_acn", 8))
+    of_new = new_api(boards=[{"asic": chip_map, "asic_num": 8}])
+    assert (of_legacy.boards[0].chip_map, of_new.boards[0].chip_map) == (kept, kept)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
+from agent.exporters.web.pages.chip_map import chip_map
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.tables import table
 from agent.exporters.web.pages.unit_rows import state_swatch
@@ -38,6 +39,7 @@ def boards_card(status: UnitStatus) -> str:
         if reading.is_chip_computed
         else ""
     )
+    note += "".join(map(chip_map, reading.boards))
     return table("Boards", heads, rows, numbers={1, 2}, note=note, is_sortable=False)
 
 
