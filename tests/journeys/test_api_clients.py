@@ -19,10 +19,16 @@ SECTIONS = '[api]\ntoken_file = "api.token"\n'
 GENERATOR = shutil.which(
     "openapi-python-client", path=os.pathsep.join((str(ROOT / ".venv" / "client" / "bin"), os.environ["PATH"]))
 )
-# Times that no row can have, an end before its beginning, an end beside a duration: no schema can say that.
+# Times that no row can have, an end before its beginning, an end beside a duration, a note that says nothing: no schema
+# can say that.
 RULES_BEYOND_THE_SCHEMA = "".join(
     f'[[operations]]\ninclude-name = "{name}"\nchecks.positive_data_acceptance.enabled = false\n'
-    for name in ("GET /api/v1/history", "GET /api/v1/history.csv", "POST /api/v1/curtailments")
+    for name in (
+        "GET /api/v1/history",
+        "GET /api/v1/history.csv",
+        "POST /api/v1/curtailments",
+        "POST /api/v1/repairs/{id}",
+    )
 )
 ASK = """
 import json, sys

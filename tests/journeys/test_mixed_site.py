@@ -45,7 +45,7 @@ def _give_serials(ledger: Path, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("count_simulated", "counted", "banner"),
-    [(False, REAL, "excluded from all figures below"), (True, UNITS, "counted below like real machines")],
+    [(False, REAL, "excluded from all figures"), (True, UNITS, "counted like real machines")],
 )
 async def test_simulated_units_beside_real_ones_count_only_if_configured(
     tmp_path: Path, dozen: SharedFarm, *, count_simulated: bool, counted: int, banner: str
@@ -108,5 +108,5 @@ async def test_a_site_of_simulators_alone_counts_them_and_says_so(tmp_path: Path
         site = await get_json(f"{url}/api/v1/site")
         _, page = await get(f"{url}/")
         assert site["figures"]["units"] == UNITS
-        assert "counted below like real machines" in page
+        assert "counted like real machines" in page
         assert "simulated units count" in running.said
