@@ -23,10 +23,12 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, data
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 hypothesis.settings.load_profile("ci")
 
-# Tests start agents and farms hundreds of times. Where the environment forbids to keep bytecode, each start would
+# Tests start many agents and farms. Where the environment forbids to keep bytecode, each start would
 # compile the whole project again, and so would each worker all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Prometheus and promtool live for seconds here, a fifth of which they spent on collecting garbage.
+os.environ.setdefault("GOGC", "800")
 
 GOLDEN = Path(__file__).parent / "golden"
 LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {

@@ -17,6 +17,7 @@ from agent.fleet.service import FleetService
 from agent.fleet.setup import FleetSetup, load_fleet_setup
 from agent.fleet.watch import Watch
 from agent.fleet.words import (
+    NOT_KNOWN,
     cause_words,
     coverage_words,
     ordered,
@@ -106,8 +107,10 @@ def _headline(name: str, totals: FleetFigures) -> str:
     lacking = totals.sites[Standing.MISSING]
     of = f"{'at least ' if lacking else ''}{hashrate_text(totals.deployed_hs)}"
     current = f"{totals.sites[Standing.CURRENT]:,} of {sites_text(sum(totals.sites.values()))}"
+    ratio = ratio_words(totals)
+    named = f"efficiency {ratio}" if ratio == NOT_KNOWN else ratio
     lines = [
-        f"{name}: {hashrate_text(totals.operating_hs)} of {of} operating, {ratio_words(totals)}; {verdict(totals)}",
+        f"{name}: {hashrate_text(totals.operating_hs)} of {of} operating, {named}; {verdict(totals)}",
         f"coverage {coverage_words(totals)}; {current} with current figures",
     ]
     if totals.unknown_hs:

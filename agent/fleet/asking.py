@@ -141,4 +141,7 @@ def broken(error: Exception) -> SiteError:
         cause, is_lookup = error.os_error, isinstance(error, aiohttp.ClientConnectorDNSError)
         words = cause.strerror or str(cause) if is_lookup or not cause.errno else os.strerror(cause.errno)
         return SiteError(Trouble.UNREACHABLE, words)
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        # So does a server with TLS that is asked without.
+        return SiteError(Trouble.UNREACHABLE, "it closed the connection unanswered; an agent with TLS needs https://")
     return SiteError(Trouble.UNREACHABLE, str(error) or type(error).__name__)

@@ -10,6 +10,8 @@ from agent.text.numbers import TARGET_RATIO, duration_text, ratio_text
 
 ORDERS = ("worst", "lost", "name")
 """Orders of the sites: silent ones and low efficiency first, most hashrate lost first, by name."""
+NOT_KNOWN = "not known"
+"""A figure that sites without an answer leave open."""
 _CAUSES = {cause.value: cause for cause in Cause}
 _STANDING_ORDER = (Standing.MISSING, Standing.LATE, Standing.WAITING, Standing.CURRENT)
 
@@ -45,13 +47,13 @@ def ratio_words(totals: FleetFigures) -> str:
         return ratio_text(totals.ratio)
     if totals.at_least_ratio is not None and totals.answering_hs:
         return f"at least {ratio_text(totals.at_least_ratio)}"
-    return "not known"
+    return NOT_KNOWN
 
 
 def coverage_words(totals: FleetFigures) -> str:
     """Return the fleet's coverage: ``97.10 %``, ``at most 97.10 %`` or ``not known``."""
     if totals.coverage_at_most_ratio is None:
-        return "not known"
+        return NOT_KNOWN
     return f"{'' if totals.is_complete else 'at most '}{ratio_text(totals.coverage_at_most_ratio)}"
 
 

@@ -1,13 +1,16 @@
 """The reader `auto`: asks a unit what firmware it runs, and reads it with that firmware's reader from then on.
 
-    version ..... before the first poll of a unit, after its uptime went backwards, and after answers that made no sense
+    version ..... before the first poll of a unit, after its uptime went backwards, after it was gone, and after answers
+       |          that made no sense
        '- stats . only if `version` was refused as E with code 0: VNish since 1.2.6 (Documented (D215))
 
 A rule a firmware decides, in the order of the registry; what no rule knows is read as stock firmware, whose errors say
 what is wrong. `stats` alone does not decide: LuxOS answers it as stock firmware does.
 
 A unit whose answers make no sense is asked again after its first, second, fourth, eighth ... such poll, so that it
-costs little more than before.
+costs little more than before. So is one whose answer to `version` could not be read: till then its reader is a guess.
+
+A unit that was gone may come back with other firmware and a longer uptime than it had: its first poll after that asks.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -17,10 +20,12 @@ import msgspec
 
 from agent.errors import (
     ContradictoryReplyError,
+    DisconnectedError,
     ForeignProtocolError,
     MalformedReplyError,
     PollError,
     RefusedError,
+    UnreachableError,
     UnsupportedReplyError,
     drop_frames,
 )
@@ -76,22 +81,36 @@ class Chosen(msgspec.Struct, gc=False):
         memory: That reader's memory.
         uptime_s: As it was when the latest poll began, s.
         doubts: Polls in a row whose answers made no sense to that reader.
+        is_doubted: The latest poll was one of those.
+        is_gone: No connection could be made since the reader was chosen.
+        guesses: Polls since the reader was chosen without a readable answer; 0 if it was chosen by one.
     """
 
     reader: AnyReader | None = None
     memory: Any = None
     uptime_s: float | None = None
     doubts: int = 0
+    is_doubted: bool = False
+    is_gone: bool = False
+    guesses: int = 0
 
     def is_to_be_chosen(self) -> bool:
         """Return True if the next poll begins with `version`; looked at once a poll."""
-        if self.reader is None:
+        if self.reader is None or self.is_gone:
             return True
         before_s, now_s = self.uptime_s, self.memory.uptime_s
         if now_s != before_s:
             self.uptime_s, self.doubts = now_s, 0
-            return now_s is not None and before_s is not None and now_s < before_s
-        return self.doubts > 0 and self.doubts & (self.doubts - 1) == 0
+            if now_s is not None and before_s is not None and now_s < before_s:
+                return True
+        elif not self.is_doubted:
+            # A unit that sleeps may report one uptime all the time.
+            self.doubts = 0
+        return _is_power_of_two(self.doubts) or _is_power_of_two(self.guesses)
+
+
+def _is_power_of_two(count: int) -> bool:
+    return count > 0 and count & (count - 1) == 0
 
 
 def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, default: str) -> Reader[Chosen]:
@@ -111,7 +130,11 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
         slow_every: int,
         wall: Callable[[], float],
     ) -> Conversation:
-        if memory.is_to_be_chosen():
+        is_to_be_chosen = memory.is_to_be_chosen()
+        memory.is_doubted = False
+        if memory.guesses:
+            memory.guesses += 1
+        if is_to_be_chosen:
             return chosen_first(unit_id, memory, nameplate, slow_every, wall)
         reader: AnyReader = memory.reader  # type: ignore[assignment]  # chosen by now
         return reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
@@ -124,6 +147,14 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
         if name is None and isinstance(told.error, ForeignProtocolError):
             # No firmware of ours; its own reader's second request would only wait for a deadline.
             raise told.error
+        memory.is_gone = False
+        if name is not None or told.error is None:
+            memory.guesses = 0
+        else:
+            memory.guesses = memory.guesses or 1
+            if memory.reader is not None and not memory.doubts:
+                # One answer that is cut is no other firmware.
+                name = memory.reader.name
         reader = readers[name or default]
         if memory.reader is not reader:
             memory.reader, memory.memory, memory.uptime_s = reader, reader.new_memory(), None
@@ -133,23 +164,27 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
             yield from reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
         )
 
-    return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_doubt, is_whole=_is_whole)
+    return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_note_failure, is_whole=_is_whole)
 
 
 def _is_whole(memory: Chosen) -> bool:
     return memory.reader is None or memory.reader.is_whole(memory.memory)
 
 
-def _doubt(memory: Chosen, error: PollError) -> None:
-    if isinstance(error, _DOUBTFUL):
+def _note_failure(memory: Chosen, error: PollError) -> None:
+    if isinstance(error, UnreachableError) or (isinstance(error, DisconnectedError) and error.is_reset):
+        # Nothing listens, or what accepts, as a port that is forwarded does, has no program behind it.
+        memory.is_gone = True
+    elif isinstance(error, _DOUBTFUL):
         memory.doubts += 1
+        memory.is_doubted = True
 
 
 def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
     """Ask for `version`; return what was said, and the reply as received if it is no refusal.
 
     Raises:
-        PollError: The unit is silent or gone.
+        PollError: The unit is silent or gone, or refuses `version` as VNish does and its `stats` cannot be read.
     """
     try:
         data = yield VERSION
@@ -160,9 +195,6 @@ def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
     is_refused = reply.status in wire.REFUSALS
     stats = b""
     if is_refused and reply.code == 0:
-        try:
-            stats = yield STATS
-        except _DOUBTFUL as error:
-            drop_frames(error)
-            stats = b""
+        # Its error is the poll's: the refusal alone does not tell VNish, and no stock firmware refuses so.
+        stats = yield STATS
     return Told(reply, stats), b"" if is_refused else data

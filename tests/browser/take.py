@@ -45,7 +45,7 @@ class Picture(NamedTuple):
 
 
 PICTURES = (
-    Picture("site", "", (1000, 760)),
+    Picture("site", "", (1000, 740)),
     Picture("racks", "racks", (1000, 930), top="main details"),
     Picture("repairs", "repairs?container=C3", (1000, 760)),
     Picture("unit-phone", f"units/{FAN_UNIT}", PHONE),

@@ -249,7 +249,7 @@ async def test_an_agent_that_refuses_is_quoted(tmp_path: Path) -> None:
         wrong.chmod(0o600)
         config = ("--config", str(tmp_path / "site.toml"))
         refused = await invoked("list", *config, "--token-file", str(wrong))
-        assert (refused.status, "refused (401): a bearer token is needed" in refused.text) == (1, True)
+        assert (refused.status, "refused (401): the token is wrong" in refused.text) == (1, True)
         unknown = await invoked("stop", "nothing", *config)
         assert (unknown.status, "refused (404): there is no such event" in unknown.text) == (1, True)
         unmatched = await invoked("start", *config, "--container", "C99")

@@ -68,7 +68,7 @@ def test_a_silent_site_is_named_and_is_a_failure(tmp_path: Path, agents: tuple[s
         result = run(app, ["fleet", "-s", _file(tmp_path, *sites), "--once"], env={"COLUMNS": "80"})
     assert result.exit_code == 1
     assert "b                      -           -          -        - no usable answer so" in result.stdout
-    assert "west: 95.00 PH/s of at least 200.00 PH/s operating, not known" in result.stdout
+    assert "west: 95.00 PH/s of at least 200.00 PH/s operating, efficiency not known" in result.stdout
     assert "1 site without a usable answer: every total is too small" in result.stdout
     assert result.stderr.splitlines() == [
         "b: no usable answer so far: unreachable: Connection refused",

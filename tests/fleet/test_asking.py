@@ -193,6 +193,13 @@ def test_a_name_that_is_not_known_is_unreachable() -> None:
     assert (error.trouble, error.detail) == (Trouble.UNREACHABLE, "Name or service not known")
 
 
+def test_a_closed_connection_names_its_likely_cause() -> None:
+    """A server with TLS closes the connection of a caller without."""
+    assert broken(aiohttp.ServerDisconnectedError()).detail == (
+        "it closed the connection unanswered; an agent with TLS needs https://"
+    )
+
+
 @pytest.mark.parametrize(
     ("host", "days", "trusts", "trouble"),
     [

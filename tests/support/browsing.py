@@ -1,7 +1,6 @@
 """A real browser over pages of the agent: what it requests, says and runs is written down."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -194,8 +193,3 @@ Shoot = Callable[[Visit, str, Iterable[View]], Awaitable[None]]
 
 def _asked(request: Request, deeds: Deeds) -> None:
     deeds.requests.append(request.url)
-
-
-def figures_in(text: str) -> list[str]:
-    """Return every number with its unit in a page's text, in order: ``92.18 %``, ``46.09 EH/s``."""
-    return re.findall(r"[-+]?\d[\d,]*(?:\.\d+)?(?:\s(?:%|[kMGTPE]?[HW](?:/s)?|°C|rpm|TH/s|J/TH))?", text)

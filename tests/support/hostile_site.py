@@ -17,10 +17,13 @@ from exporter_cases import AT, S21, board, entry, reading, status
 from page_apis import curtailments_over, repairs_over
 from web_site import source
 
+from agent.address import Endpoint
 from agent.errors import MalformedReplyError
 from agent.exporters.web import server as web
 from agent.hil.discovery.figures import Machine, MachineKind
+from agent.history.state_changes import Change
 from agent.site.curtailment.events import Event, Scope
+from agent.site.identity.whereabouts import Sighting, Standing, Whereabouts
 from agent.site.ledger.entries import Place
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.reasons import Finding
@@ -28,7 +31,7 @@ from agent.site.repairs.entries import MAX_NOTE, RepairEntry, Said
 from agent.site.repairs.symptoms import Symptom
 from agent.site.status import UnitStatus
 from agent.site.unread import Firmware, FirmwareFields, UnreadFigures, UnreadName
-from agent.unit.reading import Identity, Mode, PoolReading
+from agent.unit.reading import Identity, Mode, PoolReading, SystemInfo
 from agent.unit.unread import UnreadField
 
 PAYLOADS = (
@@ -76,6 +79,8 @@ def hostile_source(folder: Path, **changes: Any) -> web.Source:
         "standby": lambda: PAYLOADS[7],
         "discovery": lambda: look_figures(*(_machine(number, texts()) for number in range(12))),
         "unread": lambda: _unread(texts()),
+        "unit_changes": lambda unit_id, _: _changes(unit_id, texts()),
+        "whereabouts": lambda unit_id: _whereabouts(unit_id, texts()),
         "repairs": repairs_over(lambda: entries, by_id.get, lambda: AT, ZoneInfo("UTC")),
         "curtailments": curtailments_over(folder, [_event(text) for _ in range(6)], lambda: statuses, lambda: AT),
     }
@@ -136,6 +141,22 @@ def _repair(number: int, shown: UnitStatus, text: Iterator[str]) -> RepairEntry:
         before=number % 3,
         note=Said(next(text)[:LABEL_CHARACTERS], AT, next(text)[:MAX_NOTE]),
         seen=Said(next(text)[:LABEL_CHARACTERS], AT),
+    )
+
+
+def _changes(unit_id: str, text: Iterator[str]) -> list[Change]:
+    return [
+        Change(unit_id=unit_id, state=next(text), why=next(text), since=AT - 60.0 * age, until=AT - 60.0 * age + 50.0)
+        for age in range(1, 8)
+    ]
+
+
+def _whereabouts(unit_id: str, text: Iterator[str]) -> Whereabouts:
+    home, place = Endpoint("10.0.0.9", 4028), Endpoint("10.0.0.8", 4028)
+    info = SystemInfo(model=next(text), firmware=next(text), mac=next(text), serial=next(text))
+    seen_there = Sighting(endpoint=place, info=info, unit_id=next(text), is_unknown=False, at=AT)
+    return Whereabouts(
+        unit_id=unit_id, standing=Standing.MOVED, home=home, place=place, seen=seen_there, occupant=seen_there
     )
 
 

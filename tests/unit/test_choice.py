@@ -7,6 +7,7 @@ from capture_files import INVALID_COMMAND, S21_POOLS, S21_STATS, S21_SUMMARY, S2
 
 from agent.errors import (
     DeadlineError,
+    DisconnectedError,
     ForeignProtocolError,
     MalformedReplyError,
     PollError,
@@ -88,7 +89,6 @@ def polled(reader: AnyReader, memory: object, replies: Sequence[bytes | PollErro
         ([S21_VERSION], [VERSION], "stock"),
         ([VNISH_VERSION, VNISH_STATS], [VERSION, STATS], "vnish"),
         ([VNISH_VERSION, S21_STATS], [VERSION, STATS], "stock"),
-        ([VNISH_VERSION, MalformedReplyError("cut")], [VERSION, STATS], "stock"),
         ([INVALID_COMMAND], [VERSION], "stock"),
         ([b"no reply at all"], [VERSION], "stock"),
         ([MalformedReplyError("cut")], [VERSION], "stock"),
@@ -139,6 +139,72 @@ def test_nonsense_is_asked_anew_ever_more_rarely() -> None:
     polled(AUTO, memory, [S21_VERSION, b"120"] if memory.is_to_be_chosen() else [b"120"])
     assert not memory.is_to_be_chosen()
     assert memory.doubts == 0
+
+
+@pytest.mark.parametrize(
+    "gone", [UnreachableError("refused", is_refusal=True), DisconnectedError("reset", is_reset=True)]
+)
+def test_a_unit_that_was_gone_may_run_another_firmware(gone: PollError) -> None:
+    """A reflash takes minutes, so the new firmware's uptime may be above the old one's."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [S21_VERSION, b"100"])
+    for _ in range(2):
+        with pytest.raises(type(gone)):
+            polled(AUTO, memory, [gone])
+    requests, reading = polled(AUTO, memory, [LUXOS_VERSION, b"300"])
+    assert (requests, reading.reader) == ([VERSION, b"rate?"], "lux")
+    assert polled(AUTO, memory, [b"310"])[0] == [b"rate?"]
+
+
+def test_a_reader_chosen_by_a_cut_answer_is_a_guess() -> None:
+    """It is asked again after its first, second, fourth, eighth ... poll until the answer can be read."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [MalformedReplyError("cut"), b"100"])
+    asked = []
+    for poll in range(2, 17):
+        is_asking = memory.is_to_be_chosen()
+        asked += [poll] if is_asking else []
+        polled(AUTO, memory, [MalformedReplyError("cut"), b"1%02d" % poll] if is_asking else [b"1%02d" % poll])
+    assert asked == [2, 3, 5, 9]
+
+
+def test_a_cut_answer_does_not_last() -> None:
+    """The next poll learns what the unit runs."""
+    memory = AUTO.new_memory()
+    assert polled(AUTO, memory, [MalformedReplyError("cut"), b"100"])[1].reader == "stock"
+    requests, reading = polled(AUTO, memory, [LUXOS_VERSION, b"110"])
+    assert (requests, reading.reader) == ([VERSION, b"rate?"], "lux")
+    assert polled(AUTO, memory, [b"120"])[0] == [b"rate?"]
+
+
+def test_a_cut_answer_is_no_other_firmware() -> None:
+    """A known reader stays, with its memory, until the unit says something else."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [LUXOS_VERSION, b"100"])
+    kept = memory.memory
+    polled(AUTO, memory, [b"5"])
+    assert polled(AUTO, memory, [MalformedReplyError("cut"), b"8"])[1].reader == "lux"
+    assert memory.memory is kept
+
+
+def test_a_refusal_like_vnish_without_figures_is_no_stock_unit() -> None:
+    """The poll fails, and the next one asks again."""
+    memory = AUTO.new_memory()
+    with pytest.raises(MalformedReplyError):
+        polled(AUTO, memory, [VNISH_VERSION, MalformedReplyError("cut")])
+    assert memory.reader is None
+    assert polled(AUTO, memory, [VNISH_VERSION, VNISH_STATS, b"200"])[1].reader == "vnish"
+
+
+def test_one_doubt_of_a_unit_whose_uptime_stands_still_ends() -> None:
+    """A unit that sleeps reports one uptime all the time; `version` is not asked for at every poll."""
+    memory = AUTO.new_memory()
+    polled(AUTO, memory, [S21_VERSION, b"1"])
+    polled(AUTO, memory, [b"1"])
+    with pytest.raises(UnsupportedReplyError):
+        polled(AUTO, memory, [b"?"])
+    assert polled(AUTO, memory, [S21_VERSION, b"1"])[0] == [VERSION, b"rate?"]
+    assert polled(AUTO, memory, [b"1"])[0] == [b"rate?"]
 
 
 def test_another_protocol_is_not_asked_on() -> None:

@@ -49,7 +49,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-_REASONS = {404: "nothing at this address"}
+_REASONS = {"Not Found": "nothing at this address"}
+"""Words for reasons that aiohttp gives by itself."""
 
 REFUSED: web.AppKey[Counter[str]] = web.AppKey("refused", Counter)
 BODIES: web.AppKey[Bodies] = web.AppKey("bodies", Bodies)
@@ -215,7 +216,7 @@ async def _answer(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return error_response(request, error.status, _REASONS.get(error.status, error.reason))
+        return error_response(request, error.status, _REASONS.get(error.reason, error.reason))
     except BusyError:
         request.app[REFUSED][HttpRefusal.BUSY] += 1
         reason = "too many large answers are being made or sent; see Retry-After"

@@ -96,6 +96,7 @@ def _unit(request: web.Request, source: Source) -> Draw:
         whereabouts=source.whereabouts(unit_id),
         delivered_hs=source.delivered_hs(unit_id),
         slots=source.recent(unit_id),
+        repairs=[entry for entry in source.repairs.entries() if entry.unit_id == unit_id] if source.repairs else (),
         counts_simulated=source.counts_simulated(),
         seen_from=source.seen_from(),
         web_port=source.web_port(),

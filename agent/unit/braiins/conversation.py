@@ -180,8 +180,9 @@ def _reading(unit_id: str, heard: _Heard, talk: _Talk, nameplate: Nameplate | No
     mode = mode_of(boards, tuner, is_ready=memory.temps.is_ready, uptime_s=summary.uptime_s)
     minute_hs, now_hs = summary.minute_hs, summary.now_hs
     stand_in_hs, stand_in_window_s = summary.stand_in or (None, None)
-    # A unit that says it is paused is read over 5 s. So is one that tells no rate over a longer window that is full.
-    is_now = now_hs is not None and (mode is Mode.SLEEP or (minute_hs is None and stand_in_hs is None))
+    # A unit that says it is paused is read over 5 s, or has no rate: a longer window says nothing against its word. So
+    # is one that tells no rate over a longer window that is full.
+    is_now = mode is Mode.SLEEP or (minute_hs is None and stand_in_hs is None)
     details, ideal_hs = memory.details, nominal_of(boards)
     rate_hs = now_hs if is_now else minute_hs
     # A pause has no rate and no profile: its figure is what it is.

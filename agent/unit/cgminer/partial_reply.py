@@ -4,6 +4,9 @@ from agent.errors import DisconnectedError, ForeignProtocolError, TooLargeReplyE
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.foreign import foreign_bytes
 
+_HTTP = b"HTTP/"
+_END_OF_HEAD = b"\r\n\r\n"
+
 
 class PartialReply:
     """The bytes received so far.
@@ -36,6 +39,9 @@ class PartialReply:
             return bytes(self._received + chunk[:end]) if self.size else chunk[:end]
         self._received += chunk
         self.size += len(chunk)
+        if self._received.startswith(_HTTP) and _END_OF_HEAD in self._received:
+            # A web server may hold the connection after its refusal; the page that is asked for next needs the time.
+            return self.foreign()
         return None
 
     def close(self) -> bytes | DisconnectedError | ForeignProtocolError:

@@ -34,6 +34,7 @@ class Draft:
         "average_hs",
         "boards",
         "ideal_hs",
+        "is_starting",
         "mode",
         "repairs",
         "stand_in",
@@ -48,7 +49,10 @@ class Draft:
         self.thirty_hs = reading.hashrate_30m_hs
         self.average_hs = reading.hashrate_avg_hs
         self.ideal_hs = reading.hashrate_ideal_hs
-        self.stand_in = None if reading.stand_in_hs is None else Longer(reading.stand_in_hs, reading.stand_in_window_s)
+        self.is_starting = reading.is_starting
+        self.stand_in: Longer | None = None
+        if reading.stand_in_hs is not None and not self.is_starting:
+            self.stand_in = Longer(reading.stand_in_hs, reading.stand_in_window_s)
         self.boards: tuple[BoardReading, ...] = reading.boards
         self.mode = reading.mode
         self.uptime_s = reading.uptime_s
@@ -88,8 +92,11 @@ class Draft:
         """Return a rate up to `most_hs` that may stand in: a full 30 min, a full average, or the lower of the two.
 
         A window that is not full is the mean of the run or, divided by its whole length, too low; never too high. An
-        average over an unknown time may be of long ago, and does not stand in alone.
+        average over an unknown time may be of long ago, and does not stand in alone. Of a unit that says that it starts
+        every longer rate is of before.
         """
+        if self.is_starting:
+            return None
         uptime_s = self.uptime_s
         thirty_s = THIRTY_MIN_S if uptime_s is None else min(THIRTY_MIN_S, uptime_s)
         of_thirty, of_average = Longer(self.thirty_hs or 0.0, thirty_s), Longer(self.average_hs or 0.0, uptime_s)

@@ -3,7 +3,8 @@
 | repair             | when                                                                                           |
 |--------------------|------------------------------------------------------------------------------------------------|
 | `mode_refuted`     | the unit hashes, and has run, or said so, for longer than `LAG_S`                               |
-| `rate_after_sleep` | the unit hashes, and may have fallen asleep within `LAG_S`                                      |
+| `rate_after_sleep` | the unit hashes, and may have fallen asleep within `LAG_S`; or its total alone says so, and     |
+|                    | every board says that it does not                                                              |
 | `boards_refuted`   | the unit says that it sleeps and hashes nothing, but boards have a rate                         |
 | `implausible`      | the unit says that it sleeps, and its rate is one that it cannot have                           |
 """
@@ -43,6 +44,12 @@ def settle_sleep(draft: Draft, yard: Yardstick, doubts: Doubts, at: float) -> bo
         doubts.sleep_doubted_at = None
         if boards is not None and boards.rate_hs >= yard.least_hs:
             draft.refute_boards()
+        return True
+    if boards is not None and boards.is_complete and boards.rate_hs < yard.least_hs:
+        # Two against one: a total that stands still is the past, however long it does.
+        doubts.sleep_doubted_at = None
+        draft.total_hs = None
+        draft.repairs.add("rate_after_sleep")
         return True
     if doubts.sleep_doubted_at is None or at < doubts.sleep_doubted_at:
         doubts.sleep_doubted_at = at

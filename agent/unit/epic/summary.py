@@ -46,7 +46,7 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         raise not_epic("/summary")
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
-    rate_hs = _rate_hs(page, boards, words)
+    rate_hs = _rate_hs(boards, words)
     session, program = page.session, interned(page.program)
     if program != identity.firmware:
         identity = Identity(model=identity.model, firmware=program)
@@ -98,19 +98,18 @@ def not_epic(path: str) -> ForeignProtocolError:
     )
 
 
-def _rate_hs(page: SummaryPage, boards: tuple[BoardReading, ...], words: Words) -> float | None:
-    """Return the sum over the boards that run; None of a unit that starts, or idles and lists none.
+def _rate_hs(boards: tuple[BoardReading, ...], words: Words) -> float | None:
+    """Return the sum over the boards that run; None of a unit that starts and does not tell it.
+
+    A unit that idles says itself that it hashes nothing: a board that tells no rate has none.
 
     Raises:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
     rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
-    if boards and len(rates) == len(boards):
-        return sum(rates)
-    if page.boards == () and words.is_idle:
-        # It says itself that it hashes nothing.
-        return 0.0
-    if words.is_starting or words.is_idle:
+    if words.is_idle or (boards and len(rates) == len(boards)):
+        return sum(rates, 0.0)
+    if words.is_starting:
         return None
     raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
 

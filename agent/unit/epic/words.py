@@ -49,7 +49,7 @@ def words_of(page: SummaryPage) -> Words:
     word = spelled(status.state)
     if word != "idling":
         return AWAKE if word == "mining" else STARTING if word in _STARTING else SILENT
-    if status.last_error is not None:
+    if status.last_error:
         return Words(is_idle=True, faults=(Fault.UNNAMED,))
     is_cut_off = page.stratum is not None and page.stratum.is_connected is False
     if page.is_idle_without_pool and is_cut_off:

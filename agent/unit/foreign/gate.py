@@ -13,6 +13,7 @@ A request that is not let through fails as a connection that is refused, which p
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -177,6 +178,41 @@ def _is_login(door: Door, login: MakeLogin, body: bytes) -> bool:
         return False
 
 
+class _BoundedPage(httpx.AsyncByteStream):
+    """A page's body that ends with an error where it is longer than any unit's."""
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        got = 0
+        async for part in self._body:
+            got += len(part)
+            if got > _LARGEST_REPLY:
+                raise httpx.ReadError("page too large")
+            yield part
+
+    async def aclose(self) -> None:
+        """Close the connection behind it."""
+        await self._body.aclose()
+
+
+async def bounded(response: httpx.Response) -> httpx.Response:
+    """Return a response whose body is bounded: httpx reads a page whole, whatever its length.
+
+    Raises:
+        httpx.ReadError: The body is compressed, so that a short one may become a long one. It was not asked for.
+    """
+    body = response.stream
+    if response.headers.get("content-encoding", "identity") != "identity" or not isinstance(
+        body, httpx.AsyncByteStream
+    ):
+        await response.aclose()
+        raise httpx.ReadError("compressed page")
+    response.stream = _BoundedPage(body)
+    return response
+
+
 def shut() -> None:
     """Let nothing but reports out of this process, whatever sends it."""
     send = httpx.AsyncHTTPTransport.handle_async_request
@@ -185,7 +221,8 @@ def shut() -> None:
         why = refusal(request.method, request.url, request.headers, await request.aread())
         if why is not None:
             raise httpx.ConnectError(why, request=request)
-        response = await send(self, request)
+        request.headers["accept-encoding"] = "identity"
+        response = await bounded(await send(self, request))
         if request.url.path == _door()[0].path:
             ANSWERED.get().append(request.url.path)
         return response

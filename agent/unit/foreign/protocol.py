@@ -9,8 +9,10 @@
 The process is not trusted: it may write anything.
 """
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -26,6 +28,8 @@ from agent.errors import (
 READ: Final = b"read"
 IDENTIFY: Final = b"identify"
 API_PORT: Final = 4028
+LONGEST_ANSWER: Final = 64 * 1024
+"""The longest line that the process writes, characters: twenty times that of any unit recorded."""
 STARTED: Final = 0
 """The id of the line that says that the process has started; no request has it."""
 
@@ -158,6 +162,24 @@ def encode_request(
     if login is not None:
         asked["login"] = login
     return _ENCODER.encode(asked) + b"\n"
+
+
+def encode_answer(number: int, answer: Mapping[str, Any]) -> str:
+    """Return the line of an answer; an error in its place if a unit's figures make it no JSON, or too long.
+
+    Neither of them may be taken for a failure of the process: units decide what they say.
+    """
+    try:
+        line = json.dumps({"id": number, **answer}, allow_nan=False)
+    except ValueError:
+        return _encode_failure(number, "its figures are not finite")
+    if len(line) > LONGEST_ANSWER:
+        return _encode_failure(number, f"its figures take {len(line)} characters")
+    return line + "\n"
+
+
+def _encode_failure(number: int, text: str) -> str:
+    return json.dumps({"id": number, "error": Trouble.FAILED, "text": text}) + "\n"
 
 
 def head_of(line: bytes) -> Head | None:

@@ -21,7 +21,7 @@ import pyasic  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from pyasic import settings  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from agent.unit.foreign import gate
-from agent.unit.foreign.protocol import MakeLogin
+from agent.unit.foreign.protocol import STARTED, MakeLogin, encode_answer
 
 IDENTIFY_S: Final = 8.0
 READ_S: Final = 10.0
@@ -225,7 +225,7 @@ async def _answer(request: dict[str, Any]) -> dict[str, Any]:
         answer = {"error": "failed", "text": (words if login is None else words.replace(login.password, "***"))[:200]}
     if "error" in answer:
         _known.pop((host, port), None)
-    return {"id": request["id"], **answer}
+    return answer
 
 
 async def _main() -> None:
@@ -235,14 +235,14 @@ async def _main() -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
-    def write(answer: dict[str, Any]) -> None:
-        out.write(json.dumps(answer) + "\n")
+    def write(number: int, answer: dict[str, Any]) -> None:
+        out.write(encode_answer(number, answer))
         out.flush()
 
     async def serve(request: dict[str, Any]) -> None:
-        write(await _answer(request))
+        write(request["id"], await _answer(request))
 
-    write({"id": 0})
+    write(STARTED, {})
     running: set[asyncio.Task[None]] = set()
     while line := await lines.readline():
         task = loop.create_task(serve(json.loads(line)))

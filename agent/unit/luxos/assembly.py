@@ -73,24 +73,37 @@ def assembled(
         reader="luxos",
         system_info=memory.system_info,
     )
-    if devs is not None and not boards and words.mode is not Mode.SLEEP:
-        reading = msgspec.structs.replace(reading, faults=with_absent_boards(memory.faults, reading))
+    if words.mode is not Mode.SLEEP and _has_no_boards(devs):
+        reading = msgspec.structs.replace(reading, faults=with_absent_boards(memory.faults, devs))
     if words.is_off or memory.off_at is not None:
         return _without_rate_from_before(reading, memory, words)
     return reading
 
 
 def _told_hs(total_hs: float | None, boards: tuple[BoardReading, ...]) -> float | None:
-    """Return the rate that the unit tells, H/s: its total, or the sum of its boards if each of them tells one."""
-    if total_hs is not None or not boards:
-        return total_hs
+    """Return the rate that the unit tells, H/s: its total, or the sum of its boards if each of them tells one.
+
+    Boards that all tell 0 outweigh a total, which may stand still.
+    """
     rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
-    return sum(rates) if len(rates) == len(boards) else None
+    if not boards or len(rates) < len(boards) or (total_hs is not None and any(rates)):
+        return total_hs
+    return sum(rates)
 
 
-def with_absent_boards(faults: tuple[Fault, ...], reading: UnitReading) -> tuple[Fault, ...]:
-    """Return the faults an awake unit names, and a fault of the boards if it lists none (Documented (D247))."""
-    if reading.boards or Fault.BOARD in faults:
+def _has_no_boards(devs: tuple[DevRow, ...] | None) -> bool:
+    """Return True if the unit lists no board. Rows that could not be read, or no list at all, say nothing."""
+    return devs is not None and not devs
+
+
+def with_absent_boards(faults: tuple[Fault, ...], devs: tuple[DevRow, ...] | None) -> tuple[Fault, ...]:
+    """Return the faults an awake unit names, and a fault of the boards if it lists none (Documented (D247)).
+
+    Args:
+        faults: As the unit named them.
+        devs: The rows of its `devs`; None if it could not be read.
+    """
+    if not _has_no_boards(devs) or Fault.BOARD in faults:
         return faults
     return tuple(fault for fault in Fault if fault in {*faults, Fault.BOARD})
 

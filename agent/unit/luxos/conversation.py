@@ -35,7 +35,7 @@ from agent.unit.luxos.identity import identity_of, system_info_of
 from agent.unit.luxos.memory import Memory
 from agent.unit.luxos.reports import DEVS_SHAPE, ConfigRow, DevRow
 from agent.unit.luxos.requests import BY_TURN, DEVS, MOST_REQUESTS, SINGLE, SLOW, SLOW_COMMANDS, STATE, SUMMARY
-from agent.unit.luxos.state import UNKNOWN, read_joined, read_single
+from agent.unit.luxos.state import UNKNOWN, read_joined, read_single, without
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, Mode, UnitReading
@@ -108,7 +108,7 @@ def converse(
         raise missing
     reading = hold_together(reading, nameplate, memory)
     if not is_slow and hashes_nothing(reading, nameplate):
-        return (yield from _with_reasons(reading, talk))
+        return (yield from _with_reasons(reading, talk, devs))
     return reading
 
 
@@ -217,7 +217,8 @@ def _one_by_one(talk: _Talk) -> _Asked:
                 talk.config = memory.state.config if command == "config" else talk.config
                 talk.repairs += repairs
         except PollError:
-            continue
+            if command not in SLOW_COMMANDS:
+                memory.state = without(command, memory.state)
 
 
 def _take_slow(talk: _Talk, found: slow.Found) -> None:
@@ -228,7 +229,7 @@ def _take_slow(talk: _Talk, found: slow.Found) -> None:
     talk.repairs += found.repairs
 
 
-def _with_reasons(reading: UnitReading, talk: _Talk) -> Conversation:
+def _with_reasons(reading: UnitReading, talk: _Talk, devs: tuple[DevRow, ...] | None) -> Conversation:
     """Ask a unit that is awake and hashes nothing for its pools and events now, and not only on slow polls."""
     memory = talk.memory
     if not memory.is_joining:
@@ -239,6 +240,6 @@ def _with_reasons(reading: UnitReading, talk: _Talk) -> Conversation:
     return msgspec.structs.replace(
         reading,
         pools=memory.pools,
-        faults=with_absent_boards(memory.faults, reading),
+        faults=with_absent_boards(memory.faults, devs),
         repairs=reading.repairs + talk.repairs[before:],
     )

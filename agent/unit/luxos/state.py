@@ -1,7 +1,7 @@
 """`power`, `temps`, `fans` and `config`: one joined reply, or one at a time from a unit that does not join."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -77,6 +77,11 @@ def read_single(command: str, data: bytes, before: State) -> tuple[State, Repair
     return _SINGLE[command](data, before)
 
 
+def without(command: str, before: State) -> State:
+    """Return `before` without the figures of a report that was not answered: they are of an earlier poll."""
+    return msgspec.structs.replace(before, **_FIGURES[command])
+
+
 def _power(data: bytes, before: State) -> tuple[State, Repairs]:
     report, repairs = POWER_SHAPE.read(data)
     raise_for_refusal(report, "power")
@@ -112,6 +117,15 @@ _SINGLE: Final[Mapping[str, Callable[[bytes, State], tuple[State, Repairs]]]] = 
     "fans": _fans,
     "config": _config_alone,
 }
+
+
+_FIGURES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "power": {"watts": None, "power_kind": None},
+    "temps": {"sensors": NO_BOARDS},
+    "fans": {"fan_rpm": ()},
+    "config": {"config": None},
+}
+"""What each report tells, by the fields of `State`, as of a unit that told nothing."""
 
 
 def _watts(report: PowerReport) -> tuple[float | None, PowerKind | None]:

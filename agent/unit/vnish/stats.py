@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
-from agent.unit.cgminer.fields import dashed, interned
+from agent.unit.cgminer.fields import clean, dashed, interned
 from agent.unit.consistency.watts import profile_watts
 from agent.unit.limits import HS_PER_GHS, HZ_PER_MHZ, MAX_CELSIUS, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.nameplate import Nameplate
@@ -85,12 +85,16 @@ def read_stats(data: bytes, known: Known) -> tuple[UnitReading, Header]:
     if figures is None:
         figures = slow_figures(data, repairs)
     header, slots, nameplate = figures.header, figures.slots, known.nameplate
-    identity = known.identity if header == known.header else identity_of(header)
+    identity = known.identity if header == known.header else _other_identity(header, known, data)
     state = state_of(figures.state) if figures.state else state_of_boards([slot[_STATE] for slot in slots])
     boards, power_watts, is_computed, faults = _boards(
         slots, state, None if nameplate is None else nameplate.boards, repairs
     )
     now_ghs, average_ghs, ideal_ghs = figures.now_ghs, figures.average_ghs, figures.ideal_ghs
+    if now_ghs and state.has_failed and _are_silent(boards):
+        # Its word and every board say that it hashes nothing: a total that stands still is the past.
+        now_ghs = 0.0
+        repairs.add("total_from_boards")
     power_watts = profile_watts(power_watts, now_ghs, ideal_ghs)
     reading = UnitReading(
         unit_id=known.unit_id,
@@ -120,6 +124,17 @@ def read_stats(data: bytes, known: Known) -> tuple[UnitReading, Header]:
     return reading, header
 
 
+def _other_identity(header: Header, known: Known, data: bytes) -> Identity:
+    """Return the identity in a header that is not the one before.
+
+    Raises:
+        UnsupportedReplyError: The model had VNish's name before and has none now: LuxOS answers `stats` too.
+    """
+    if header[0] and label_of(header[0]) is None and label_of(known.header[0]) is not None:
+        raise UnsupportedReplyError(f"stats: from {clean(header[0])!r}, no longer VNish: {excerpt(data)!r}")
+    return identity_of(header)
+
+
 def identity_of(header: Header) -> Identity:
     """Return the identity in a header; the firmware is that in the model's brackets or, without one, the build's date.
 
@@ -147,6 +162,11 @@ def _explained_hs(figures: Figures, state: State, data: bytes) -> float | None:
     if state.mode is Mode.SLEEP or state.is_starting:
         return None
     raise UnsupportedReplyError(f"stats: no usable GHS 5s, and no state that explains it: {excerpt(data)!r}")
+
+
+def _are_silent(boards: tuple[BoardReading, ...]) -> bool:
+    """Return True if there are boards, and none of them tells a rate but 0."""
+    return bool(boards) and not any(board.hashrate_hs for board in boards)
 
 
 class _Boards(NamedTuple):

@@ -85,7 +85,7 @@ _FEE_USER: Final = "devfee"
 def is_fee_pool(row: Mapping[str, Any]) -> bool:
     """Return True if a row of `pools` is the firmware's own: `Type` 1, or a mark as URL or user."""
     kind, url, user = row.get("Type"), row.get("URL"), row.get("User")
-    if kind == 1 and not isinstance(kind, bool):
+    if (kind == 1 and not isinstance(kind, bool)) or kind == "1":
         return True
     return (isinstance(url, str) and url.strip().casefold() in _FEE_URLS) or (
         isinstance(user, str) and (user[:64].casefold().startswith(_FEE_USER) or user == "*")

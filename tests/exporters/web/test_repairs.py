@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import aiohttp
 import jsonschema
 import msgspec
 import pytest
-from exporter_cases import AT
+from exporter_cases import AT, entry, reading, status
 from listed_repairs import FAN, Listed
 from web_site import get_json, served, source
 
@@ -200,6 +201,16 @@ async def test_the_page_is_served_and_absent_without_a_list() -> None:
         assert "fan 2 at 0 rpm" in await response.text()
     async with served() as client, client.get("/repairs") as response:
         assert response.status == 404
+
+
+async def test_a_units_page_shows_its_own_entries() -> None:
+    """The page of a unit links its faults on the list, and no other unit's."""
+    units = [status(entry(name), reading(name)) for name in ("u7", "u8")]
+    app = source(units, repairs=Listed(FAN, BOARD, DARK).api)
+    async with served(app) as client, client.get("/units/u8") as response:
+        html = await response.text()
+    assert re.findall(r'href="([^"]*#r\d+)"', html) == ["../repairs?container=C1#r8"]
+    assert "board 1 absent since" in html
 
 
 def test_a_row_says_where_what_since_and_how_much() -> None:

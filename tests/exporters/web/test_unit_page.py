@@ -21,6 +21,8 @@ from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Standing, Whereabouts
 from agent.site.ledger.entries import Place
 from agent.site.recent.day import SLOT_S, Slot
+from agent.site.repairs.entries import RepairEntry, Said
+from agent.site.repairs.symptoms import Symptom
 from agent.site.status import UnitState, UnitStatus
 from agent.unit.reading import PoolReading
 
@@ -67,6 +69,36 @@ def test_what_history_saw_begin_has_its_moment_after_a_restart() -> None:
     assert "since 20:36 (61 min)" in page(stopped, seen_from=AT, changes=[ended, before]).text
     long_before = swap(before, until=stopped.since - 61)
     assert "since before 21:36 (over 61 min)" in page(stopped, seen_from=AT, changes=[now, long_before]).text
+
+
+def test_a_unit_that_hashes_says_when_its_faults_began() -> None:
+    """A unit can lose a board and hash on; the walk list has the fault's own moment."""
+    fault = RepairEntry(
+        id=7,
+        symptom=Symptom.BOARD_MISSING,
+        unit_id="u1",
+        place=PLACE,
+        words="board 2 absent",
+        since=AT - 600,
+        opened_at=AT,
+        seen=Said(at=AT, by="dana"),
+        note=Said(at=AT, by="dana", text="cable <swapped>"),
+    )
+    shown = page(unit(boards=(board(0), board(1), board(2, hashrate_hs=0.0, chips=0))), repairs=[fault])
+    assert "hashing: board 2 absent hashing since 20:36 (61 min)" in shown.text
+    assert "On the walk list : board 2 absent since 21:26; seen by dana; cable <swapped>" in " ".join(
+        shown.text.split()
+    )
+    assert ("href", "../repairs?container=C3#r7") in shown.attributes
+    stopped = unit(hashrate_5s_hs=0.0, fan_rpm=(6000, 0))
+    same = msgspec.structs.replace(
+        fault, symptom=Symptom.FAN_STOPPED, words="fan 2 at 0 rpm", since=stopped.since, note=None
+    )
+    assert "(61 min) On the walk list : seen by dana Check first" in " ".join(
+        page(stopped, repairs=[same]).text.split()
+    )
+    healthy = page(unit(boards=(board(0), board(1), board(2))))
+    assert "slot 12 hashing since 20:36" in healthy.text
 
 
 def test_a_unit_that_never_answered() -> None:
@@ -116,10 +148,12 @@ def test_pools_hide_address_and_user() -> None:
     pools = (
         PoolReading(index=0, status="Alive", is_active=True, url="stratum+tcp://secret", user="who.7", accepted=1234),
         PoolReading(index=1, status="Dead", is_active=False, is_fee=True),
+        PoolReading(index=2, status="Deed", is_active=False),
     )
     shown = page(unit(pools=pools))
     assert "0 Alive shares go here 1,234 - -" in shown.text
     assert "1, the firmware's own Dead spare - - -" in shown.text
+    assert "2 Deed no pool set - - -" in shown.text
     assert "secret" not in shown.text
     assert "who" not in shown.text.replace("who sent", "")
 
@@ -234,7 +268,7 @@ async def test_the_page_over_sockets() -> None:
             shown = Parsed(await answer.text())
         assert answer.status == 200
         async with client.get("/units/none") as answer:
-            assert answer.status == 404
+            assert (answer.status, await answer.text()) == (404, "no deployed unit has that id\n")
     assert "Changes of state" in shown.text
     assert "../units" in shown.addresses
     assert "../api/v1/units/a%2F1" in shown.addresses

@@ -131,13 +131,12 @@ def test_nothing_is_claimed_before_the_first_round() -> None:
 
 
 def test_a_figure_that_is_not_sure_is_not_coloured_as_good() -> None:
-    """Late figures and low coverage take the colour away and say so."""
+    """Late figures and low coverage take a good colour away and say so; a figure below the line keeps its colour."""
     assert 'class="ratio good"' in wall()
     late = wall(unreadiness="figures are 40 s late")
     assert 'class="ratio unsure"' in late
     assert "above the 90 % line, as far as is known" in late
-    # A restored unit's figures count and are not known.
-    assert 'class="ratio unsure"' in wall((*WELL, *(gone_silent(f"g{number}") for number in range(3))))
+    assert 'class="ratio fair"' in wall((*WELL, *(gone_silent(f"g{number}") for number in range(3))))
 
 
 def test_simulated_units_that_do_not_count_have_no_oldest_reading() -> None:

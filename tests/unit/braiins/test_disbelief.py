@@ -281,6 +281,14 @@ def test_boards_that_all_stand(elapsed_s: int, tunerstatus: bytes, temps: bytes,
     assert reading.rate_window_s == (5 if mode else 60)
 
 
+def test_a_pause_is_not_refuted_by_the_minute_before_it() -> None:
+    """Without a rate over 5 s a paused unit has none; its last minute is of the time before."""
+    unit = paused_unit(tunerstatus=tuner_says("paused"))
+    unit[SUMMARY] = changed(S9[SUMMARY], "SUMMARY", Elapsed=9000, MHS_5s=None)
+    reading = settled(unit)
+    assert (reading.mode, reading.rate_hs, reading.repairs) == (Mode.SLEEP, None, ())
+
+
 def test_not_ready_beside_boards_that_run_is_no_pause() -> None:
     """The word is of the sensors then."""
     reading = settled({**S9, SUMMARY: changed(S9[SUMMARY], "SUMMARY", Elapsed=9000), TEMPS: NOT_READY})

@@ -62,3 +62,12 @@ def test_another_protocol_is_named_even_if_it_sends_too_much() -> None:
         partial = PartialReply(cap=100)
         assert first == b"" or partial.add(first) is None
         assert isinstance(partial.add(b"HTTP/1.0 200 OK\r\n" + b"x" * 100), ForeignProtocolError)
+
+
+def test_a_web_server_is_known_by_its_head() -> None:
+    """It may hold the connection, and the page that is asked for next needs the time."""
+    reply = PartialReply()
+    assert reply.add(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n") is None
+    found = reply.add(b"\r\n")
+    assert isinstance(found, ForeignProtocolError)
+    assert found.speaker == "HTTP"

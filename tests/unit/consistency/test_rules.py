@@ -267,6 +267,21 @@ def test_without_a_nameplate_the_ideal_rate_is_the_rating() -> None:
     assert held(wrong_ideal, None) is wrong_ideal
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        pytest.param(reading_of(None, avg=200.0), id="average"),
+        pytest.param(reading_of(None, **{"30m": 200.0}), id="30 min"),
+        pytest.param(reading_of(None, stand_in_hs=200 * TH, stand_in_window_s=60.0), id="a minute"),
+    ],
+)
+def test_no_longer_rate_stands_in_while_a_unit_starts(reading: UnitReading) -> None:
+    """It is the rate of before the stop; one that does not say that it starts is credited with it."""
+    assert held(reading).rate_hs == 200 * TH
+    starting = held(msgspec.structs.replace(reading, is_starting=True))
+    assert (starting.rate_hs, starting.rate_window_s, starting.repairs) == (None, None, ())
+
+
 def asleep(total_th: float | None, *rates: float | None, **figures: Any) -> UnitReading:
     """Return a reading that says sleep."""
     return reading_of(total_th, *rates, mode=Mode.SLEEP, **figures)
@@ -288,6 +303,15 @@ def test_the_word_sleep_is_refuted_by_a_rate(reading: UnitReading) -> None:
     assert after.mode is None
     assert after.rate_hs
     assert "mode_refuted" in after.repairs
+
+
+def test_a_total_alone_does_not_wake_a_unit() -> None:
+    """The word and every board say that nothing hashes; an average that supports the total is the past."""
+    memory = Memory()
+    for second in (0, 3600):
+        frozen = asleep(200.0, 0.0, 0.0, 0.0, avg=200.0)
+        after = held(msgspec.structs.replace(frozen, at=AT + second), memory=memory)
+        assert (after.mode, after.rate_hs, after.repairs) == (Mode.SLEEP, None, ("rate_after_sleep",))
 
 
 @pytest.mark.parametrize("uptime_s", [None, 0.0, 1.0, 120.0])

@@ -193,3 +193,26 @@ def test_asleep_with_a_rate_is_doubted() -> None:
     assert (reading.mode, reading.repairs) == (None, ("mode_refuted",))
     assert reading.rate_hs == 99_365_848e6
     assert S19_XP.hashrate_hs > reading.rate_hs
+
+
+@pytest.mark.parametrize("state", ["Initializing", "PreInitCooldown"])
+def test_the_mean_of_the_run_is_no_rate_of_a_unit_that_starts(state: str) -> None:
+    """No board runs; `Average MHs` is of before, and its session goes on."""
+    unit = EpicUnit({**PAGES, SUMMARY_PATH: told(Status={"Operating State": state}, HBs=[])})
+    reading = unit.poll()
+    assert (reading.rate_hs, reading.is_starting) == (None, True)
+    assert reading.hashrate_avg_hs
+
+
+def test_a_unit_that_idles_by_an_error_hashes_nothing() -> None:
+    """Its board tells no rate, and the mean of the run does not stand in."""
+    status = {"Operating State": "Idling", "Last Error": "fan lost"}
+    unit = EpicUnit({**PAGES, SUMMARY_PATH: told(Status=status, HBs=[{"Index": 1, "Hashrate": None}])})
+    reading = unit.poll()
+    assert (reading.rate_hs, reading.mode, reading.faults) == (0.0, None, (Fault.UNNAMED,))
+
+
+def test_an_empty_error_is_none() -> None:
+    """It sleeps as ordered."""
+    unit = EpicUnit({**PAGES, SUMMARY_PATH: told(Status={"Operating State": "Idling", "Last Error": ""}, HBs=[])})
+    assert unit.poll().mode is Mode.SLEEP

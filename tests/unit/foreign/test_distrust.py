@@ -21,7 +21,7 @@ from agent.errors import (
 )
 from agent.unit import registry
 from agent.unit.foreign.distrust import reading_of
-from agent.unit.foreign.protocol import Trouble, decode_answer, head_of
+from agent.unit.foreign.protocol import LONGEST_ANSWER, Trouble, decode_answer, encode_answer, head_of
 from agent.unit.foreign.reader import READER
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import PowerKind, UnitReading
@@ -224,3 +224,27 @@ def test_a_row_leads_here_by_its_reader_or_its_make() -> None:
         entry(reader=reader, nameplate=plate).is_foreign
         for reader, plate in (("foreign", PLATE), ("", other), ("antminer", other), ("", PLATE), ("luxos", PLATE))
     ] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        ({"summary": {"unit": {"value": 1e6}, "rate": float("inf")}}, "its figures are not finite"),
+        ({"summary": {"unit": {"value": 1e6}, "rate": float("nan")}}, "its figures are not finite"),
+        ({"model": "x" * LONGEST_ANSWER}, f"its figures take {LONGEST_ANSWER + 22} characters"),
+    ],
+)
+def test_figures_of_one_unit_do_not_end_the_process(figures: dict[str, object], text: str) -> None:
+    """JSON has no infinity, and the pipe has a bound: such an answer is that unit's error, in a line as any other."""
+    line = encode_answer(7, figures)
+    answer = decode_answer(line.encode())
+    assert (answer.id, answer.error, answer.text) == (7, Trouble.FAILED, text)
+    assert line.endswith("\n")
+    assert len(line) < 200
+
+
+def test_an_answer_of_the_process_is_one_line() -> None:
+    """As it was decoded before it is written."""
+    line = encode_answer(7, {"make": "WhatsMiner", "text": "a\nb"})
+    assert line.count("\n") == 1
+    assert decode_answer(line.encode()).make == "WhatsMiner"

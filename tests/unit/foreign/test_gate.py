@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -125,6 +126,47 @@ def test_a_login_opens_nothing_else(method: str, url: str, body: bytes) -> None:
     context = contextvars.copy_context()
     context.run(gate.LOGIN.set, AURADINE)
     assert context.run(gate.refusal, method, httpx.URL(url), httpx.Headers({"token": "t"}), body) is not None
+
+
+class Pages(httpx.AsyncByteStream):
+    """A body of so many kB."""
+
+    def __init__(self, kilobytes: int) -> None:
+        self.kilobytes, self.given, self.is_closed = kilobytes, 0, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self.given < self.kilobytes:
+            self.given += 1
+            yield b"a" * 1024
+
+    async def aclose(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(("kilobytes", "given"), [(1024, None), (1025, 1025), (10_000, 1025)])
+def test_a_page_is_read_up_to_a_bound(kilobytes: int, given: int | None) -> None:
+    """Httpx alone reads a page whole, and a unit may send one without end."""
+    pages = Pages(kilobytes)
+
+    async def read() -> bytes:
+        return await (await gate.bounded(httpx.Response(200, stream=pages))).aread()
+
+    if given is None:
+        assert len(asyncio.run(read())) == kilobytes * 1024
+        return
+    with pytest.raises(httpx.ReadError, match="page too large"):
+        asyncio.run(read())
+    assert pages.given == given
+
+
+def test_a_compressed_page_is_not_read() -> None:
+    """A few hundred kB of it can be gigabytes; it was not asked for."""
+    pages = Pages(1)
+    response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=pages)
+    with pytest.raises(httpx.ReadError, match="compressed page"):
+        asyncio.run(gate.bounded(response))
+    assert (pages.given, pages.is_closed) == (0, True)
 
 
 def test_only_the_asked_unit_is_connected_to() -> None:

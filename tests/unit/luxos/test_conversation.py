@@ -77,6 +77,50 @@ def test_three_requests_a_poll_and_four_on_slow_ones() -> None:
     assert all(asked == ["summary", "devs", STATE] for asked in healthy.asked if SLOW not in asked)
 
 
+@pytest.mark.parametrize(
+    ("command", "figure", "absent"),
+    [("power", "power_watts", None), ("fans", "fan_rpm", ()), ("config", "mode", None)],
+)
+def test_a_report_that_is_not_answered_has_no_figures(command: str, figure: str, absent: object) -> None:
+    """Those of an earlier poll are not carried on, of a unit that does not join either."""
+    single = unit(is_joining=False)
+    assert getattr(single.polls(5), figure) != absent
+    single.replies[command] = DeadlineError("late")
+    assert getattr(single.polls(4), figure) == absent
+    single.replies[command] = recorded(FOLDER)[command]
+    assert getattr(single.polls(4), figure) != absent
+
+
+def test_a_total_that_stands_still_does_not_wake_a_unit() -> None:
+    """It says that it sleeps, with its supply on, and each of its boards says 0."""
+    sleeper = asleep(is_off=False)
+    sleeper.says("SUMMARY", "summary", GHS__5s=59756.06)
+    reading = sleeper.poll(nameplate=NAMEPLATE)
+    assert (reading.mode, reading.rate_hs, reading.repairs) == (Mode.SLEEP, None, ("rate_after_sleep",))
+
+
+def test_more_events_than_are_read_still_name_a_fault() -> None:
+    """The first of them count."""
+    noisy = unit()
+    events = [{"Code": "FAN_FAILURE", "Target": "MINER"}, *[{"Code": "SLEEP", "Target": "MINER"}] * 100]
+    noisy.replies["events"] = {"STATUS": [{"STATUS": "S"}], "EVENTS": events}
+    reading = noisy.poll()
+    assert (reading.faults, reading.repairs) == ((Fault.FAN,), ("implausible",))
+
+
+def test_boards_that_cannot_be_told_apart_are_not_absent() -> None:
+    """Rows without a number, or no `devs` at all, are no fault of the boards that the unit names."""
+    numberless = unit()
+    for row in numberless.replies["devs"]["DEVS"]:
+        del row["ID"]
+    assert numberless.poll().faults == ()
+    silent = unit()
+    silent.replies |= {"devs": DeadlineError("late"), "temps": UNKNOWN}
+    silent.says("SUMMARY", "summary", GHS__5s=0.0)
+    silent.poll()
+    assert silent.poll(nameplate=NAMEPLATE).faults == ()
+
+
 def test_a_unit_that_does_not_join_is_asked_one_by_one() -> None:
     """At most five requests a poll, `config` at each; after a few polls nothing is missing."""
     single = unit(is_joining=False)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from capture_files import capture
 from vnish_cases import (
     AT,
     NEW,
@@ -16,11 +17,12 @@ from vnish_cases import (
     stats_with,
 )
 
-from agent.errors import DeadlineError, MalformedReplyError
+from agent.errors import DeadlineError, MalformedReplyError, UnsupportedReplyError
 from agent.unit import registry
 from agent.unit.cgminer import wire
 from agent.unit.choice import VERSION, Told
 from agent.unit.reader import NAMES
+from agent.unit.reading import Fault
 from agent.unit.vnish import conversation
 from agent.unit.vnish.conversation import POOLS, REQUESTS, STATS, Memory
 from agent.unit.vnish.reader import READER, is_spoken
@@ -185,3 +187,31 @@ def test_stats_asked_for_the_choice_is_asked_again_by_the_reader() -> None:
     assert polled(answers, memory, reader=registry.CHOOSING)[1] == [VERSION, STATS, STATS, POOLS]
     answers[STATS] = stats_with(Elapsed=4433)
     assert polled(answers, memory, reader=registry.CHOOSING, nameplate=S21_PRO)[1] == [STATS]
+
+
+def test_other_firmware_under_the_same_address_is_not_read() -> None:
+    """LuxOS answers `stats` with its boards' averages; the choice of a reader hears of it."""
+    memory = Memory()
+    polled(NEW, memory)
+    luxos = {STATS: capture("s19kpro-luxos-2025/tcp4028-stats.json"), POOLS: NEW_POOLS}
+    with pytest.raises(UnsupportedReplyError, match="from 'Antminer S19k Pro', no longer VNish"):
+        polled(luxos, memory)
+    assert polled(NEW, memory)[0].rate_hs
+
+
+@pytest.mark.parametrize("rate", [0.0, None])
+def test_a_failed_unit_whose_boards_are_silent_hashes_nothing(rate: float | None) -> None:
+    """Its total may stand still, and the average supports it."""
+    boards = {f"chain_rate{slot}": rate for slot in (1, 2, 3)}
+    reading, _ = polled({**NEW, STATS: stats_with(state="failure", **boards)})
+    assert (reading.rate_hs, reading.faults, reading.repairs) == (0.0, (Fault.UNNAMED,), ("total_from_boards",))
+
+
+@pytest.mark.parametrize("kind", [1, 1.0, "1"])
+def test_a_fee_pool_is_known_by_its_type_alone(kind: object) -> None:
+    """As a number or as text, whatever its URL and user are."""
+    marked = pools_with(lambda rows: rows[2].update(Type=kind, URL="fee.example:1", User="x"))
+    reading, _ = polled({**NEW, POOLS: marked})
+    assert [pool.is_fee for pool in reading.pools] == [False, False, True]
+    assert reading.shares is not None
+    assert reading.shares.accepted == 1599

@@ -194,7 +194,11 @@ class Door:
             return _too_many(request, wait_s)
         self._wrong_tokens.spend(caller)
         log.warning("wrong token", caller=caller, method=request.method)
-        reason = "a bearer token is needed: Authorization: Bearer ..."
+        reason = (
+            "the token is wrong"
+            if request.headers.get("Authorization")
+            else "a token is needed (Authorization: Bearer)"
+        )
         return error_response(request, 401, reason, {"WWW-Authenticate": 'Bearer realm="hashsight"'})
 
 

@@ -265,5 +265,5 @@ def _in_memory(text: str) -> Iterator[Path]:
 
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "not PEM").lower().replace("_", " ")
+        return error.reason.lower().replace("_", " ") if error.reason else "not PEM of a certificate and its key"
     return str(getattr(error, "strerror", None) or error)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 from agent.exporters.web.pages.banners import simulated_banners
 from agent.exporters.web.pages.frame import Frame
@@ -14,7 +15,9 @@ from agent.history.minutes import MINUTE_S
 from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.recent.day import Slot
-from agent.site.status import UnitStatus
+from agent.site.repairs.entries import RepairEntry
+from agent.site.repairs.symptoms import SYMPTOM_WORDS
+from agent.site.status import UnitState, UnitStatus
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, ratio_text, watts_text
@@ -36,6 +39,7 @@ class UnitShown:
         changes: Its states, latest first; None if no history is kept.
         changes_trouble: Why its states could not be read; None if they were.
         changes_days: How far back they go, in days.
+        repairs: Its entries on the walk list.
         counts_simulated: True if the figures include simulated units.
         seen_from: Unix time since which every unit has been watched, s; None before that.
         web_port: Port of its own web page.
@@ -49,6 +53,7 @@ class UnitShown:
     changes: Sequence[Change] | None = None
     changes_trouble: str | None = None
     changes_days: int = 7
+    repairs: Sequence[RepairEntry] = ()
     counts_simulated: bool = True
     seen_from: float | None = None
     web_port: int = 80
@@ -85,11 +90,36 @@ def _reason(shown: UnitShown) -> str:
         seen_from = None if _was_seen(shown) else shown.seen_from
         content = (
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
-            f'<p class="since">since {escape(since_text(status, frame, seen_from))}'
-            f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>{_also(status)}{_advice(status)}'
+            f'<p class="since">{_of_state(status, why)}since {escape(since_text(status, frame, seen_from))}'
+            f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>'
+            f"{_listed(shown, why)}{_also(status)}{_advice(status)}"
         )
     content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
     return f'<section class="card reason" aria-label="Reason">{content}</section>'
+
+
+def _of_state(status: UnitStatus, why: str) -> str:
+    """Return the state that a moment is of, where the reason may be younger: a unit can lose a board and hash on."""
+    return "hashing " if status.state is UnitState.HASHING and why != status.state else ""
+
+
+def _listed(shown: UnitShown, why: str) -> str:
+    """Return the unit's faults on the walk list, each with its own start and what operators said of it."""
+    frame, status = shown.frame, shown.status
+    place = status.entry.place
+    lines = []
+    for entry in shown.repairs:
+        query = f"?container={quote(place.container, safe='')}" if place.container else ""
+        said = [] if entry.seen is None else [f"seen by {escape(entry.seen.by)}"]
+        said += [f"<q>{escape(entry.note.text)}</q>"] if entry.note is not None and entry.note.text else []
+        words = entry.words or SYMPTOM_WORDS[entry.symptom]
+        is_said = words == why and frame.moment(entry.since) == frame.moment(status.since)
+        what = [] if is_said else [f"{escape(words)} since {frame.moment(entry.since)}"]
+        lines.append(
+            f'<p>On the <a href="{frame.root}repairs{query}#r{entry.id}">walk list</a>'
+            f"{': ' if what or said else ''}{'; '.join((*what, *said))}</p>"
+        )
+    return "".join(lines)
 
 
 def _was_seen(shown: UnitShown) -> bool:

@@ -88,7 +88,9 @@ def pools_card(status: UnitStatus) -> str:
         return ""
     rows = []
     for pool in reading.pools:
-        use = {True: "shares go here", False: "spare", None: ABSENT}[pool.is_active]
+        # The firmware's spelling of a slot without a pool.
+        is_empty = pool.status == "Deed"
+        use = "no pool set" if is_empty else {True: "shares go here", False: "spare", None: ABSENT}[pool.is_active]
         counts = "".join(
             f'<td class="number">{ABSENT if count is None else f"{count:,}"}</td>'
             for count in (pool.accepted, pool.rejected, pool.stale)

@@ -10,6 +10,7 @@ from html import escape
 
 from agent.exporters.web.pages.conditions import LOOKED_FOR, Condition, Known, conditions
 from agent.exporters.web.pages.frame import Frame
+from agent.exporters.web.pages.headline import grade
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.patterns import patterned
 from agent.site.curtailment.events import Event, Phase
@@ -96,7 +97,7 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     else:
         verdict = f"{'above' if ratio > TARGET_RATIO else 'not above'} the 90 % line"
         verdict += "" if is_sure else ", as far as is known"
-    grade = "unsure" if ratio is None or not is_sure else "good" if ratio > TARGET_RATIO else "poor"
+    graded = grade(ratio, is_sure=is_sure)
     lost_hs = sum(site.losses_hs.values())
     tiles = (
         ("Operating", hashrate_text(site.operating_hs), f"of {hashrate_text(site.deployed_hs)} deployed"),
@@ -109,8 +110,8 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     drawn = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles)
     number = "not known" if ratio is None else ratio_text(ratio, 1)
     return (
-        f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {grade}">{number}</p>'
-        f'<p class="verdict {grade}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
+        f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {graded}">{number}</p>'
+        f'<p class="verdict {graded}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_conditions(shown, site)}"
     )
 

@@ -55,7 +55,7 @@ BAD = {
     "no certificate": ("tls_server_config:\n  key_file: server.key\n", "cert_file: this key or cert is needed"),
     "missing file": (TLS.replace("server.pem", "gone.pem"), "gone.pem': cannot be read: No such file"),
     "another's key": (TLS.replace("server.key", "client.key"), "key values mismatch"),
-    "no PEM": (TLS.replace("server.pem", "junk.pem"), "certificate and key cannot be used together"),
+    "no PEM": (TLS.replace("server.pem", "junk.pem"), "cannot be used together: not PEM of a certificate and its key"),
     "a version": (TLS + "  min_version: TLS14\n", "TLS12 or TLS13 is expected"),
     "a suite": (TLS + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n", "not a suite with forward secrecy"),
     "a curve": (TLS + "  curve_preferences: [P256]\n", "one of CurveP256, CurveP384, CurveP521, X25519"),
