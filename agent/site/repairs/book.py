@@ -263,7 +263,7 @@ class RepairBook:
             course.look(Seen.PRESENT, at=self._at, loss_hs=tally.loss_hs, words=tally.words)
             if not course.is_open and course.lasted_s >= self.rules.after_s[Symptom.CONTAINER_DARK]:
                 self._open_one(course)
-        elif tally.is_known:
+        elif tally.is_known and not tally.is_idle(self.rules.dark_ratio):
             course.look(Seen.ABSENT, at=self._at, loss_hs=tally.loss_hs)
             if course.calm_s >= self.rules.calm_s:
                 self._end(course, Closing.RECOVERED)

@@ -23,11 +23,24 @@ class ContainerTally:
         idle: Units that should hash and are known not to.
     """
 
-    __slots__ = ("_hashing", "_known_hs", "_loss_hs", "_operating_hs", "_others", "_reasons", "_sinces", "idle")
+    __slots__ = (
+        "_excused_hs",
+        "_explained_hs",
+        "_hashing",
+        "_known_hs",
+        "_loss_hs",
+        "_operating_hs",
+        "_others",
+        "_reasons",
+        "_sinces",
+        "idle",
+    )
 
     def __init__(self) -> None:
         self.idle = self._hashing = self._others = 0
         self._known_hs = self._operating_hs = self._loss_hs = 0.0
+        # Of units that need not hash: their nameplate, and the part that they operate or that is declared as a loss.
+        self._excused_hs = self._explained_hs = 0.0
         self._reasons: Counter[str] = Counter()
         self._sinces: list[float] = []
 
@@ -41,6 +54,8 @@ class ContainerTally:
             self._operating_hs += status.hashrate_hs or 0.0
             return
         if status.event is not None or state is UnitState.CURTAILED or status.entry.is_in_maintenance:
+            self._excused_hs += status.entry.nameplate.hashrate_hs
+            self._explained_hs += status.entry.nameplate.hashrate_hs - undeclared_loss_hs(status)
             return
         self._others += 1
         if status.is_overdue or not status.is_looked_at or state is UnitState.UNREADABLE:
@@ -62,9 +77,17 @@ class ContainerTally:
         """True if enough units say something to call the container dark or well."""
         return self.units >= LEAST_UNITS and self._hashing + self.idle >= KNOWN_RATIO * self.units
 
-    def is_dark(self, ratio: float) -> bool:
+    def is_idle(self, ratio: float) -> bool:
         """Return True if less than `ratio` of the nameplate that should hash does."""
         return self.is_known and self.idle > 0 and self._operating_hs < ratio * self._known_hs
+
+    def is_dark(self, ratio: float) -> bool:
+        """Return True if it is idle, and no event or maintenance explains `ratio` of the whole.
+
+        A few dead units among many that are curtailed are no dark container: they are listed one by one.
+        """
+        whole_hs = self._known_hs + self._excused_hs
+        return self.is_idle(ratio) and self._operating_hs + self._explained_hs < ratio * whole_hs
 
     @property
     def loss_hs(self) -> float:

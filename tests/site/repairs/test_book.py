@@ -15,6 +15,8 @@ from agent.site.repairs.entries import Said
 from agent.site.repairs.look import undeclared_loss_hs
 from agent.site.repairs.past import MAX_PAST, Past
 from agent.site.repairs.symptoms import DEFAULT_RULES, SYMPTOM_WORDS, Closing, Symptom
+from agent.site.totals import site_figures
+from agent.text.darkness import dark_containers
 
 TEN_MINUTES_S = 10 * MINUTE_S
 HOUR_S = 3600.0
@@ -249,6 +251,29 @@ def test_a_small_or_curtailed_or_unreadable_container_is_not_dark() -> None:
     aisle = Aisle(*names)
     aisle.wait(HOUR_S, condition="half a reply")
     assert aisle.listed() == []
+
+
+def test_dead_units_among_curtailed_ones_are_listed_one_by_one() -> None:
+    """A container of which an event explains more than a tenth is not dark, on the site's page and here alike."""
+    rows = [entry(f"u{number}", place=Place(container="C1", rack="R1" if number < 4 else "R2")) for number in range(10)]
+    declared = Event(id="e", scope=Scope(rack="R2"), start=AT - 1, end=AT + HOUR_S, target_ratio=0.0, source="test")
+    aisle = Aisle(*rows, curtailments=Curtailments(events=[declared]))
+    aisle.be("silent", *(f"u{number}" for number in range(4)))
+    aisle.be("asleep", *(f"u{number}" for number in range(4, 10)))
+    aisle.wait(TEN_MINUTES_S)
+    assert dark_containers(site_figures(aisle.tracker.statuses(), aisle.at), aisle.tracker.statuses(), ()) == []
+    assert [unit for unit, *_ in aisle.listed()] == ["u0", "u1", "u2", "u3"]
+
+
+def test_an_event_does_not_close_a_dark_container() -> None:
+    """A curtailment that is declared for a part of a dark container is no recovery of it."""
+    rows = [entry(f"u{number}", place=Place(container="C1", rack="R1" if number < 4 else "R2")) for number in range(10)]
+    aisle = Aisle(*rows)
+    aisle.wait(TEN_MINUTES_S, condition="silent")
+    declared = Event(id="e", scope=Scope(rack="R2"), start=AT - 1, end=AT + HOUR_S, target_ratio=0.0, source="test")
+    later = Aisle(*rows, curtailments=Curtailments(events=[declared]), book=aisle.book, at=aisle.at)
+    later.wait(HOUR_S / 2, condition="silent")
+    assert later.closed == []
 
 
 def test_units_without_a_container_are_never_dark_together() -> None:
