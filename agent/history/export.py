@@ -5,6 +5,7 @@ The digest of a statement's inputs is the SHA-256 of what ``hashsight history ex
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -21,6 +22,10 @@ FORMAT = 2
 """Version of the CSV of rows. A digest can still be computed of `FORMATS`, because statements name it."""
 
 FORMATS = (1, 2)
+
+# Spreadsheets in East Asia also take the wide signs.
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_FORMULA_WITHIN = re.compile(r'(;"*|(?<=.)[\r\n]+"*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])', re.DOTALL)
 
 HEADER = f"time,{','.join(COLUMNS)}\n"
 CONTAINER_HEADER = f"container,{HEADER}"
@@ -48,9 +53,19 @@ def change_line(change: Change) -> str:
 
 def csv_cell(text: str) -> str:
     """Return a cell, quoted if needed, that no spreadsheet takes for a formula."""
-    if text[:1] in "=+-@\t\r" and text:
-        text = f"'{text}"
+    text = without_formula(text)
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if any(char in text for char in '",\r\n') else text
+
+
+def without_formula(text: str) -> str:
+    """Return a text in which no spreadsheet finds a formula: an apostrophe, which it does not show, stands before it.
+
+    Where a comma is the decimal mark, spreadsheets split files at semicolons and know no quotes inside a field: there,
+    a formula may also begin behind a semicolon or on a new line.
+    """
+    if ";" in text or "\n" in text or "\r" in text:
+        text = _FORMULA_WITHIN.sub(r"\1'", text)
+    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text
 
 
 class Digest:

@@ -44,6 +44,13 @@ class _Body(msgspec.Struct, frozen=True, array_like=True):
     units: list[Kept]
 
 
+class _Packed(msgspec.Struct, frozen=True, array_like=True):
+    """The same as it is written: each unit is encoded already."""
+
+    head: _Head
+    units: list[msgspec.Raw]
+
+
 class _OnlyHead(msgspec.Struct, frozen=True, array_like=True):
     head: _Head
 
@@ -63,6 +70,8 @@ class RecentFile:
         config = setup().config
         self._path = resolved(config.recent_path(setup().path)) if config.history.keep else None
         self._lock: FileLock | None = None
+        # True once another agent had the lock: the file holds what it saw.
+        self._is_foreign = False
         self._trouble: str | None = None
 
     def restore(self) -> int:
@@ -73,10 +82,13 @@ class RecentFile:
         """
         path, at = self._path, self._wall()
         self._recent.set_time(at)
-        if path is None or not self._take_lock(path):
+        if path is None:
             return 0
         try:
-            remove_unfinished(path)
+            if self._take_lock(path):
+                remove_unfinished(path)
+            elif self._is_foreign:
+                return 0
             data = read_packed(path)
             if data is None:
                 return 0
@@ -106,8 +118,6 @@ class RecentFile:
             raise ValueError(f"it is of version {head.version}; this program reads version {VERSION}")
         if head.site != setup.config.title:
             raise ValueError(f"it is of site {head.site[:80]!r}, not of {setup.config.title!r}")
-        if head.ledger != setup.ledger.digest:
-            raise ValueError("the ledger was changed since")
         return msgspec.msgpack.decode(data, type=_Body).units
 
     async def run(self) -> None:
@@ -163,6 +173,7 @@ class RecentFile:
         try:
             self._lock = FileLock(path)
         except BlockingIOError:
+            self._is_foreign = True
             self._note("another agent is writing it")
         except OSError as error:
             self._note(f"its lock cannot be taken: {error.strerror}")
@@ -184,7 +195,13 @@ class RecentFile:
 def _try_to_write(path: Path, head: _Head, units: list[Kept]) -> str | None:
     """Write a file; return why it was not written, None if it was."""
     try:
-        write_packed(path, _MARK + msgspec.msgpack.encode(_Body(head, units)))
+        write_packed(path, _encoded(head, units))
     except OSError as error:
         return f"cannot be written: {error.strerror}"
     return None
+
+
+def _encoded(head: _Head, units: list[Kept]) -> bytes:
+    """Return the content of a file. Each unit by itself: one call for all would hold the event loop for 40 ms."""
+    encoder = msgspec.msgpack.Encoder()
+    return _MARK + encoder.encode(_Packed(head, [msgspec.Raw(encoder.encode(each)) for each in units]))

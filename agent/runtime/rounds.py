@@ -22,6 +22,8 @@ from agent.text.numbers import duration_text
 
 # Judging and summing 10,000 units at once would hold the event loop for 60 ms.
 UNITS_PER_SLICE = 500
+# A unit that does not answer costs the walk list ten times as much as one that hashes: in an outage all of them do.
+LOOKS_PER_SLICE = 100
 
 
 class _Wait(NamedTuple):
@@ -199,7 +201,7 @@ class Rounds:
                 self._fan_out.on_status(status, before)
             sums.add(self._counted(part.statuses))
             if is_look:
-                self._repairs.see(self._counted(part.statuses))
+                yield from self._looked(part.statuses)
             unseen += part.unseen
             longest_s = max(longest_s, part.longest_s)
             restored += part.restored
@@ -234,6 +236,12 @@ class Rounds:
                 self.whole_at = at
         self.is_resuming = False
         return figures
+
+    def _looked(self, statuses: list[UnitStatus]) -> Slices[None]:
+        """Show the walk list these units, a few at a time."""
+        for start in range(0, len(statuses), LOOKS_PER_SLICE):
+            yield
+            self._repairs.see(self._counted(statuses[start : start + LOOKS_PER_SLICE]))
 
     def _judge(self, unseen: list[UnitStatus], figures: SiteFigures) -> bool:
         """Return True if the figures of this round may be shown."""

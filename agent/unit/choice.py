@@ -20,6 +20,7 @@ import msgspec
 
 from agent.errors import (
     ContradictoryReplyError,
+    DisconnectedError,
     ForeignProtocolError,
     MalformedReplyError,
     PollError,
@@ -171,7 +172,8 @@ def _is_whole(memory: Chosen) -> bool:
 
 
 def _note_failure(memory: Chosen, error: PollError) -> None:
-    if isinstance(error, UnreachableError):
+    if isinstance(error, UnreachableError) or (isinstance(error, DisconnectedError) and error.is_reset):
+        # Nothing listens, or what accepts, as a port that is forwarded does, has no program behind it.
         memory.is_gone = True
     elif isinstance(error, _DOUBTFUL):
         memory.doubts += 1

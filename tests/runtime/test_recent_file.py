@@ -12,7 +12,7 @@ from agent.files.snapshot import read_packed, write_packed
 from agent.runtime import recent_file
 from agent.runtime.recent_file import RecentFile
 from agent.runtime.setup import load_setup
-from agent.site.recent.day import SLOT_S
+from agent.site.recent.day import RING_BYTES, SLOT_S, Kept
 
 NOW = 1763674560.0
 CONFIG = '[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n[history]\nkeep = {keep}\n'
@@ -105,11 +105,39 @@ async def test_a_damaged_file_is_refused(folder: Path) -> None:
     assert restored(folder)[2] == [("last 24 hours not restored", "damaged: it ends early, or goes on after its end")]
 
 
-async def test_a_file_of_another_ledger_is_refused(folder: Path) -> None:
-    """After the ledger was edited while no agent ran, the day begins anew."""
+async def test_units_that_are_still_deployed_outlive_an_edit_of_the_ledger(folder: Path) -> None:
+    """After the ledger was edited while no agent ran, units that are still in it keep their day; a new one has none."""
     await written(folder)
-    (folder / "ledger.csv").write_text(LEDGER + ROWS.replace("200,127.77.0.2", "195,127.77.0.2"), encoding="utf-8")
-    assert restored(folder)[2] == [("last 24 hours not restored", "the ledger was changed since")]
+    rows = ROWS.replace("u2,", "u3,").replace("R1,1", "R9,9")
+    (folder / "ledger.csv").write_text(LEDGER + rows, encoding="utf-8")
+    units, agent, logged = restored(folder)
+    assert (units, logged) == (1, [("last 24 hours restored", None)])
+    assert agent.fan_out.recent.slots("u1", NOW)[-1].celsius == 60.0
+    assert agent.fan_out.recent.slots("u2", NOW) == agent.fan_out.recent.slots("u3", NOW) == []
+
+
+async def test_a_file_on_a_read_only_disk_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no lock can be taken, nothing is written; what an earlier process wrote is shown all the same."""
+    await written(folder)
+
+    def read_only(path: Path) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(recent_file, "FileLock", read_only)
+    units, _, logged = restored(folder)
+    assert units == 2
+    assert logged == [
+        ("last 24 hours not written", "its lock cannot be taken: Read-only file system"),
+        ("last 24 hours restored", None),
+    ]
+
+
+def test_no_unit_is_encoded_together_with_others() -> None:
+    """The content is that of one call, made in many: a call that encodes 20,000 units holds the event loop."""
+    kept = [Kept(f"u{number}", number, bytes(RING_BYTES)) for number in range(3)]
+    head = recent_file._Head(version=1, site="alpha", ledger="")
+    whole = msgspec.msgpack.encode(recent_file._Body(head, kept))
+    assert recent_file._encoded(head, kept) == recent_file._MARK + whole
 
 
 async def test_a_full_disk_is_logged_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

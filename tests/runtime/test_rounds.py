@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,17 @@ class _Recorder:
 
     def pause(self) -> None:
         self._paused.append("paused")
+
+
+async def test_the_walk_list_takes_a_few_units_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an outage each unit costs it ten times as much: other tasks run between a few of them."""
+    monkeypatch.setattr("agent.runtime.rounds.LOOKS_PER_SLICE", 3)
+    seen: list[int] = []
+    async with watched(tmp_path) as site:
+        site.poll()
+        monkeypatch.setattr(site.agent.rounds._repairs, "see", lambda some: seen.append(len(list(some))))
+        slices = site.agent.rounds.slices()
+        at_once = [len(seen) for _ in slices]
+    assert (sum(seen), max(seen)) == (20, 3)
+    assert at_once[-1] == max(at_once) == len(seen) == 7
+    assert all(later - earlier <= 1 for earlier, later in pairwise(at_once))

@@ -24,7 +24,7 @@ _GAP_S = 7200.0
 def curtailments_over(
     folder: Path, events: Iterable[Event], units: Callable[[], Iterable[UnitStatus]], wall: Callable[[], float]
 ) -> CurtailmentApi:
-    """Return an API for curtailments that has events in force, and no token.
+    """Return an API for curtailments that has events in force.
 
     Args:
         folder: Where orders would be kept; none are.
@@ -36,7 +36,7 @@ def curtailments_over(
         folder / "orders.json", site=SITE, windows=(), entries=lambda: [one.entry for one in units()], wall=wall
     )
     book.curtailments = Curtailments(events=events)
-    return CurtailmentApi(SITE, book, token=lambda: None, units=units, wall=wall, clock=wall)
+    return CurtailmentApi(SITE, book, units=units, wall=wall, clock=wall)
 
 
 class Walk:

@@ -7,6 +7,7 @@ from capture_files import INVALID_COMMAND, S21_POOLS, S21_STATS, S21_SUMMARY, S2
 
 from agent.errors import (
     DeadlineError,
+    DisconnectedError,
     ForeignProtocolError,
     MalformedReplyError,
     PollError,
@@ -140,13 +141,16 @@ def test_nonsense_is_asked_anew_ever_more_rarely() -> None:
     assert memory.doubts == 0
 
 
-def test_a_unit_that_was_gone_may_run_another_firmware() -> None:
+@pytest.mark.parametrize(
+    "gone", [UnreachableError("refused", is_refusal=True), DisconnectedError("reset", is_reset=True)]
+)
+def test_a_unit_that_was_gone_may_run_another_firmware(gone: PollError) -> None:
     """A reflash takes minutes, so the new firmware's uptime may be above the old one's."""
     memory = AUTO.new_memory()
     polled(AUTO, memory, [S21_VERSION, b"100"])
     for _ in range(2):
-        with pytest.raises(UnreachableError):
-            polled(AUTO, memory, [UnreachableError("refused", is_refusal=True)])
+        with pytest.raises(type(gone)):
+            polled(AUTO, memory, [gone])
     requests, reading = polled(AUTO, memory, [LUXOS_VERSION, b"300"])
     assert (requests, reading.reader) == ([VERSION, b"rate?"], "lux")
     assert polled(AUTO, memory, [b"310"])[0] == [b"rate?"]

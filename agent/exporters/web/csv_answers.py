@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from agent.history.export import without_formula
+
 Path = tuple[str, ...]
 
 
@@ -71,4 +72,4 @@ def _cell(value: Any) -> str | int | float | None:
             text = value
         case _:
             text = json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return without_formula(text)

@@ -34,8 +34,8 @@ def _units(request: web.Request, source: Source) -> Rows:
 
 
 def _curtailments(_: web.Request, source: Source) -> Rows:
-    figures = source.curtailments.figures() if source.curtailments else ()
-    return lambda: curtailment_list_answer(source.name, figures, source.wall()).curtailments
+    figures, now = source.curtailments.figures() if source.curtailments else tuple, source.wall()
+    return lambda: curtailment_list_answer(source.name, figures(), now).curtailments
 
 
 def _discovery(_: web.Request, source: Source) -> Rows:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from agent.history.export import without_formula
 
 
 def csv_bytes(heads: Iterable[str], rows: Iterable[Iterable[str | float | int | None]]) -> bytes:
@@ -25,4 +25,4 @@ def csv_bytes(heads: Iterable[str], rows: Iterable[Iterable[str | float | int | 
 
 
 def _cell(value: str | float | None) -> str | float | None:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return without_formula(value) if isinstance(value, str) else value

@@ -11,16 +11,17 @@ the agent never writes to a unit.
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
 
 from agent.exporters.web.curtailment_answers import curtailment_answer, curtailment_list_answer
-from agent.exporters.web.listener import DOOR, REFUSED
+from agent.exporters.web.listener import BODIES, DOOR, REFUSED
 from agent.exporters.web.rate_limit import Limiter
 from agent.exporters.web.responses import json_error, json_response
-from agent.exporters.web.threads import retrieve
+from agent.exporters.web.threads import in_thread, retrieve
 from agent.site.curtailment.book import CurtailmentBook
 from agent.site.curtailment.events import Curtailments, Event
 from agent.site.curtailment.orders import OrderError, Refusal, read_order
@@ -81,9 +82,9 @@ class CurtailmentApi:
             web.delete(f"{PATH}/{{id}}", self._stop),
         )
 
-    def figures(self) -> tuple[EventFigures, ...]:
-        """Return all declared events with their figures now."""
-        return event_figures(self._book.curtailments, self._units(), self._wall())
+    def figures(self) -> Callable[[], tuple[EventFigures, ...]]:
+        """Return work for a thread, since it visits every unit: the figures of all declared events as of now."""
+        return partial(event_figures, self.declared(), tuple(self._units()), self._wall())
 
     def change_refusal(self, request: web.Request) -> web.Response | None:
         """Return the answer that turns away a caller who may not change anything; None for one who may."""
@@ -98,7 +99,9 @@ class CurtailmentApi:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        return json_response(curtailment_list_answer(self._site, self.figures(), self._wall()))
+        figures, now = self.figures(), self._wall()
+        async with request.app[BODIES].turn("answer"):
+            return await in_thread(lambda: json_response(curtailment_list_answer(self._site, figures(), now)))
 
     async def _start(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request, is_change=True)
@@ -112,7 +115,7 @@ class CurtailmentApi:
         except OrderError as error:
             return json_error(_STATUS[error.refusal], str(error))
         location = f"{PATH}/{quote(event.id, safe='')}"
-        return self._event(event, status=201 if is_new else 200, headers={"Location": location})
+        return await self._event(event, status=201 if is_new else 200, headers={"Location": location})
 
     async def _stop(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request, is_change=True)
@@ -122,7 +125,7 @@ class CurtailmentApi:
             event = await self._carry_out(self._book.stop(request.match_info["id"], source=SOURCE))
         except OrderError as error:
             return json_error(_STATUS[error.refusal], str(error))
-        return self._event(event)
+        return await self._event(event)
 
     async def _carry_out(self, order: Coroutine[Any, Any, T]) -> T:
         """Carry out an order to its end, even if its client leaves meanwhile."""
@@ -132,8 +135,8 @@ class CurtailmentApi:
         task.add_done_callback(retrieve)
         return await asyncio.shield(task)
 
-    def _event(self, event: Event, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-        figures = next(each for each in self.figures() if each.event.id == event.id)
+    async def _event(self, event: Event, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+        figures = next(each for each in await in_thread(self.figures()) if each.event.id == event.id)
         return json_response(curtailment_answer(figures), status, headers)
 
     def _refusal(self, request: web.Request, *, is_change: bool = False) -> web.Response | None:

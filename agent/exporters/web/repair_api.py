@@ -1,13 +1,14 @@
 """The walk list over HTTP: read by everyone, spoken about by operators.
 
     GET   /api/v1/repairs         the open entries, filtered, sorted and paged
-    GET   /repairs.csv            the same as CSV, with the same parameters
+    GET   /repairs.csv            the same as CSV, with the same parameters; without a limit, all of them
     POST  /api/v1/repairs/{id}    a note, "seen", or both; 200 with the entry
 
 A POST is JSON and needs what a curtailment order needs. It changes the entry alone: the agent never writes to a unit.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from aiohttp import web
 from agent.errors import QueryError
 from agent.exporters.web.listener import BODIES
 from agent.exporters.web.repair_answers import RepairsAnswer, repair_answer, repair_lines
-from agent.exporters.web.repair_query import parse_repair_query
+from agent.exporters.web.repair_query import MAX_LIMIT, parse_repair_query
 from agent.exporters.web.responses import error_response, json_error, json_response
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import time_of
@@ -113,6 +114,9 @@ class RepairApi:
     async def _csv(self, request: web.Request) -> web.Response:
         try:
             query = parse_repair_query(request.query.items())
+            if not request.query.get("limit"):
+                # A file has no pages.
+                query = replace(query, limit=MAX_LIMIT)
         except QueryError as error:
             return error_response(request, 400, str(error))
         async with request.app[BODIES].turn("answer"):

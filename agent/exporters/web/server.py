@@ -70,6 +70,7 @@ async def _site(request: web.Request) -> web.Response:
     source = request.app[SOURCE]
     async with request.app[BODIES].turn("answer"):
         # In a thread, because it visits every unit; its arguments are immutable.
+        events = source.curtailments.figures() if source.curtailments else tuple
         answer = partial(
             site_answer,
             source.name,
@@ -81,13 +82,12 @@ async def _site(request: web.Request) -> web.Response:
             stretch_ratio=source.stretch_ratio(),
             now=source.wall(),
             counts_simulated=source.counts_simulated(),
-            events=source.curtailments.figures() if source.curtailments else (),
             energy=source.energy(),
             zone=source.zone(),
             seen_from=source.seen_from(),
             role=source.role(),
         )
-        return await in_thread(lambda: json_response(answer()))
+        return await in_thread(lambda: json_response(answer(events=events())))
 
 
 async def _unit_list(request: web.Request) -> web.Response:
@@ -119,7 +119,8 @@ async def _unit(request: web.Request) -> web.Response:
 async def _identity(request: web.Request) -> web.Response:
     source = request.app[SOURCE]
     async with request.app[BODIES].turn("answer"):
-        return json_response(identity_answer(source.identity(), source.wall()))
+        figures, now = source.identity(), source.wall()
+        return await in_thread(lambda: json_response(identity_answer(figures, now)))
 
 
 async def _discovery(request: web.Request) -> web.Response:

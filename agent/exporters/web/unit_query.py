@@ -1,10 +1,11 @@
 """Filters, order and page of units: the query string of ``/api/v1/units``, ``/units`` and ``/units.csv``."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from agent.errors import QueryError
@@ -16,7 +17,10 @@ from agent.text.places import place_key
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_OFFSET = 10_000_000
+PIECE = 1000
+"""Most items that are sorted by one call into C, for which the event loop waits."""
 
+T = TypeVar("T")
 _Key = Callable[[UnitStatus], Any]
 
 SORTS: Mapping[str, _Key] = {
@@ -39,8 +43,8 @@ class UnitQuery:
     """A valid query.
 
     Attributes:
-        state, reason, cause: Only units in that state, with that reason, or with a loss of that cause; units not polled
-            yet match none.
+        state, reason: Only units in that state or with that reason; units not polled yet match none.
+        cause: Only units with a loss of that cause: those whose losses the site's figures add up, polled or not.
         container, rack, model, firmware: Exact names; the firmware as the unit reports it.
         curtailment: Only units that the event of that id covers.
         is_simulated: Only simulated units, or only others; None for both.
@@ -74,9 +78,7 @@ class UnitQuery:
             self.reason is not None and status.reason is not self.reason
         ):
             return False
-        if self.cause is not None and not (
-            status.is_looked_at and any(loss.cause is self.cause for loss in status.losses)
-        ):
+        if self.cause is not None and not any(loss.cause is self.cause for loss in status.losses):
             return False
         place = entry.place
         if (
@@ -106,25 +108,37 @@ class UnitQuery:
         ordered = _first(valued, end, is_descending=self.is_descending)
         if end > len(valued):
             blank = (status for status in matching if key(status) is None)
-            ordered += sorted(blank, key=lambda status: status.entry.unit_id)
+            ordered += sorted_in_pieces(list(blank), key=lambda status: status.entry.unit_id)
         return ordered[self.offset : end]
 
 
 def _first(valued: Sequence[tuple[Any, UnitStatus]], wanted: int, *, is_descending: bool) -> list[UnitStatus]:
     """Return the first units by their values, and by id where those are equal.
 
-    A page of a few takes a heap: a sort of 20,000 units is one call into C, for which the event loop waits.
+    A page of a few takes a heap, all else a sort in pieces: one sort of 20,000 units holds the event loop for 40 ms.
     """
     sign = -1 if is_descending else 1
     values = {value for value, _ in valued}
-    is_numeric = all(isinstance(value, (int, float)) for value in values)
-    places = {value: value if is_numeric else place for place, value in enumerate(sorted(values))}
+    if all(isinstance(value, (int, float)) for value in values):
+        places = {value: value for value in values}
+    else:
+        places = {value: place for place, value in enumerate(sorted_in_pieces(list(values)))}
     keyed = (((sign * places[value], status.entry.unit_id), status) for value, status in valued)
     if wanted < len(valued) // 4:
-        first = heapq.nsmallest(wanted, keyed, key=itemgetter(0))
+        first: Iterable[tuple[Any, UnitStatus]] = heapq.nsmallest(wanted, keyed, key=itemgetter(0))
     else:
-        first = sorted(keyed, key=itemgetter(0))[:wanted]
+        first = islice(sorted_in_pieces(list(keyed), key=itemgetter(0)), wanted)
     return [status for _, status in first]
+
+
+def _itself(item: Any) -> Any:
+    return item
+
+
+def sorted_in_pieces(items: Sequence[T], *, key: Callable[[T], Any] = _itself) -> Iterator[T]:
+    """Yield items in the order of `sorted`; no call into C sorts more than `PIECE` of them."""
+    pieces = (sorted(items[start : start + PIECE], key=key) for start in range(0, len(items), PIECE))
+    return heapq.merge(*pieces, key=key)
 
 
 DEFAULTS = UnitQuery()

@@ -81,6 +81,7 @@ def wall(_: web.Request, source: Source) -> Draw:
         statuses=statuses,
         counts_simulated=counts_simulated,
         repairs=() if source.repairs is None else tuple(source.repairs.entries()),
+        unlisted=0 if source.repairs is None else source.repairs.unlisted(),
         events=source.curtailments.declared().near(source.wall()) if source.curtailments else (),
         unreadiness=source.unreadiness(),
         lateness=source.lateness(),

@@ -23,7 +23,7 @@ def seen_of(found: Found) -> Seen:
         firmware=found.firmware,
         mac=None if info is None else clean(info.mac) or None,
         serial=None if info is None else clean(info.serial) or None,
-        hashrate_hs=None if reading is None else reading.hashrate_5s_hs,
+        hashrate_hs=None if reading is None else reading.rate_hs,
         looks_like=found.looks_like,
     )
 

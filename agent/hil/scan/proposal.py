@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from agent.files.atomic import replace_file
 from agent.hil.scan.found import Found, Kind, address_order, clean
+from agent.hil.scan.makes.asking import FOREIGN
 from agent.site.ledger.cells import host_cell
 from agent.site.ledger.reader import COLUMNS
 from agent.site.mismatch import BinSource, reported_bin
@@ -181,6 +182,8 @@ def _reader_note(unit: Found) -> str:
     what = f"made by {unit.make}" if unit.is_of_other_make else f"runs {unit.firmware_line} firmware"
     if unit.reader is None:
         return f"{what}, which this agent does not read: in a ledger it counts as unreadable"
+    if unit.reader != FOREIGN:
+        return f"{what}, whose pages the scan could not read as a poll reads them"
     return f"{what}: in a ledger it is read through pyasic"
 
 

@@ -6,6 +6,8 @@ Memory is bounded: suspicions by units times symptoms, entries by `MAX_OPEN`, wh
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from agent.site.ledger.entries import Place
 from agent.site.repairs.course import Course, Seen, resumed
 from agent.site.repairs.darkness import ContainerTally
@@ -53,18 +55,32 @@ class RepairBook:
 
     def restore(self, entries: Iterable[RepairEntry]) -> int:
         """Take over the entries that an earlier process kept, open and closed; returns the number of open ones."""
+        found: list[RepairEntry] = []
         for entry in entries:
             self._last_number = max(self._last_number, entry.id)
-            if entry.until is not None:
-                self._past.add(entry.unit_id or entry.place.container, entry.symptom, entry.until)
-                continue
-            course = resumed(entry)
-            if entry.symptom is Symptom.CONTAINER_DARK:
-                self._containers[entry.place.container] = course
+            if entry.until is None:
+                found.append(entry)
             else:
-                self._units.setdefault(entry.unit_id, {})[entry.symptom] = course
-            self._open[entry.id] = course
+                self._past.add(entry.unit_id or entry.place.container, entry.symptom, entry.until)
+        for entry in sorted(found, key=lambda each: each.id):
+            self._resume(entry)
         return len(self._open)
+
+    def _resume(self, entry: RepairEntry) -> None:
+        """Take over an open entry. One that a start without readable history opened again is explained by the first."""
+        name = entry.place.container
+        is_container = entry.symptom is Symptom.CONTAINER_DARK
+        first = self._containers.get(name) if is_container else self._units.get(entry.unit_id, {}).get(entry.symptom)
+        if first is not None:
+            first.note, first.seen = first.note or entry.note, first.seen or entry.seen
+            until = max(entry.opened_at, entry.since)
+            self._changed.append(msgspec.structs.replace(entry, until=until, closing=Closing.EXPLAINED))
+            return
+        course = self._open[entry.id] = resumed(entry)
+        if is_container:
+            self._containers[name] = course
+        else:
+            self._units.setdefault(entry.unit_id, {})[entry.symptom] = course
 
     @property
     def open_count(self) -> int:
@@ -101,7 +117,7 @@ class RepairBook:
         passed_s = 0.0 if self._clock_s is None else clock_s - self._clock_s
         self._at, self._clock_s = at, clock_s
         self._span_s = passed_s if 0 < passed_s <= self.longest_gap_s else 0.0
-        self._tallies, self._met, self._changed, self._waiting = {}, set(), [], 0
+        self._tallies, self._met, self._waiting = {}, set(), 0
 
     def see(self, statuses: Iterable[UnitStatus]) -> None:
         """Take the statuses of some units; each comes once a round."""
@@ -125,9 +141,8 @@ class RepairBook:
             self._continue(status, look, courses, is_dark=is_dark)
         elif look.present and not is_dark:
             self._begin(status, look)
-        else:
-            return
-        self._met.add(unit_id)
+        if unit_id in self._units:
+            self._met.add(unit_id)
 
     def close_round(self) -> list[RepairEntry]:
         """End the round; returns the entries that opened or closed in it."""
@@ -137,7 +152,8 @@ class RepairBook:
                 self._end_all(self._units.pop(unit_id), Closing.LEFT_LEDGER)
         self._past.forget(before=self._at - self.rules.count_days * 86_400)
         self.unlisted = self._waiting
-        return self._changed
+        changed, self._changed = self._changed, []
+        return changed
 
     def _begin(self, status: UnitStatus, look: Look) -> None:
         courses: _Courses = {}

@@ -12,7 +12,7 @@ from agent.unit.cgminer.pools import pools_in
 from agent.unit.cgminer.shapes import Report, Shape, raise_for_refusal
 from agent.unit.luxos.boards import Details, details_by_slot
 from agent.unit.luxos.faults import faults_of
-from agent.unit.luxos.reports import DETAILS_SHAPE, EVENTS_SHAPE
+from agent.unit.luxos.reports import DETAILS_SHAPE, EVENTS_SHAPE, MAX_EVENTS
 from agent.unit.luxos.requests import SLOW_COMMANDS
 from agent.unit.reading import Fault, PoolReading
 
@@ -75,6 +75,11 @@ def _with_part(found: Found, command: str, body: dict[str, Any], data: bytes) ->
     if command == "devdetails":
         details = details_by_slot(_report(DETAILS_SHAPE, command, body, repairs))
         return found._replace(details=details, repairs=(*found.repairs, *sorted(repairs)))
+    events = body.get("EVENTS")
+    if isinstance(events, list) and len(events) > MAX_EVENTS:
+        # Cut, because a list that is dropped as too long would name no fault.
+        body = {**body, "EVENTS": events[:MAX_EVENTS]}
+        repairs.add("implausible")
     faults = faults_of(_report(EVENTS_SHAPE, command, body, repairs))
     return found._replace(faults=faults, repairs=(*found.repairs, *sorted(repairs)))
 

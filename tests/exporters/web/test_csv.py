@@ -15,7 +15,9 @@ from web_site import curtailment_api, get_json, served, source
 from agent.exporters.web.bodies import Bodies
 from agent.exporters.web.compression import LEAST_BYTES, takes_gzip
 from agent.exporters.web.csv_answers import columns, csv_text
+from agent.exporters.web.csv_text import csv_bytes
 from agent.exporters.web.history_api import HistoryRow
+from agent.history.export import csv_cell
 from agent.site.ledger.entries import Place
 from agent.site.status import Cause
 
@@ -80,6 +82,23 @@ def test_no_text_is_a_formula(text: str) -> None:
     """A text that a spreadsheet would compute is marked as text; numbers stay numbers, also negative ones."""
     rows = list(csv.DictReader(io.StringIO(csv_text([Row(text, -1.5, [text], {"a": 1})], Row), newline="")))
     assert rows == [{"text": f"'{text}", "number": "-1.5", "many": f"'{text}", "nested": '{"a": 1}'}]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("x;=1+1", "x;'=1+1"),
+        (';"=1+1', ";\"'=1+1"),
+        ("spare\n@SUM(A1)", "spare\n'@SUM(A1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("fan 2 at 0 rpm; fan 3 at 0 rpm", "fan 2 at 0 rpm; fan 3 at 0 rpm"),
+    ],
+)
+def test_no_formula_begins_within_a_text(text: str, cell: str) -> None:
+    """Where a comma is the decimal mark, spreadsheets split files at semicolons, whatever is quoted inside a field."""
+    rows = list(csv.DictReader(io.StringIO(csv_text([Row(text, 1, [], {})], Row), newline="")))
+    assert rows[0]["text"] == cell
+    assert csv_bytes((), [(text,)]) == f"\r\n{csv_cell(text)}\r\n".encode()
 
 
 async def test_names_of_the_ledger_stay_text() -> None:

@@ -177,6 +177,27 @@ async def test_an_order_is_carried_out_when_its_client_leaves(tmp_path: Path, mo
         assert [event.id for event in kept.events] == ["call-8"]
 
 
+async def test_no_answer_adds_up_events_on_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures of events visit every unit, so each address that has them makes them in a thread."""
+    threads: list[int] = []
+
+    def noted(*arguments: Any) -> tuple[EventFigures, ...]:
+        threads.append(threading.get_ident())
+        return event_figures(*arguments)
+
+    monkeypatch.setattr("agent.exporters.web.curtailment_api.event_figures", noted)
+    async with served(tmp_path) as site:
+        order = {"target_percent": 0, "id": "a"}
+        assert (await ask(site, "POST", json=order))[0] == 201
+        for path in (PATH, "/api/v1/site"):
+            assert (await ask(site, "GET", path))[0] == 200
+        async with site.client.get(f"{PATH}.csv", headers=SHOWN) as answer:
+            assert answer.status == 200
+        assert (await ask(site, "DELETE", f"{PATH}/a"))[0] == 200
+    assert len(threads) == 5
+    assert threading.get_ident() not in threads
+
+
 async def test_changes_are_bounded_in_number(tmp_path: Path) -> None:
     """A client may make 30 changes, then one every two seconds; listing is not limited."""
     async with served(tmp_path) as site:

@@ -20,9 +20,10 @@ from web_site import get_json, served, source
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.repairs_page import ShownRepairs, render_repairs
 from agent.exporters.web.repair_api import PATH
-from agent.exporters.web.repair_query import RepairQuery, parse_repair_query
+from agent.exporters.web.repair_query import DEFAULT_LIMIT, MAX_LIMIT, RepairQuery, parse_repair_query
 from agent.exporters.web.site_answers import schema
 from agent.site.ledger.entries import Place
+from agent.site.repairs.book import MAX_OPEN
 from agent.site.repairs.entries import MAX_NOTE, RepairEntry, Said
 from agent.site.repairs.symptoms import Symptom
 
@@ -132,6 +133,16 @@ async def test_csv_is_what_the_query_lists_and_no_formula() -> None:
         "2.00",
     )
     assert (rows[0]["note"], rows[0]["noted_by"], rows[0]["seen_by"]) == ("'=1+1", "ana", "ben")
+
+
+async def test_a_file_of_the_walk_list_is_whole() -> None:
+    """Without a limit the CSV has every entry: a printed list that ends at a page's end would leave out units."""
+    entries = [msgspec.structs.replace(FAN, id=number) for number in range(1, DEFAULT_LIMIT + 6)]
+    async with walk(*entries) as client:
+        for query, rows in (("", DEFAULT_LIMIT + 5), ("?limit=&sort=loss", DEFAULT_LIMIT + 5), ("?limit=2", 2)):
+            async with client.get(f"/repairs.csv{query}") as response:
+                assert len(list(csv.DictReader(io.StringIO(await response.text())))) == rows
+    assert MAX_LIMIT >= MAX_OPEN
 
 
 async def say(client: aiohttp.ClientSession, body: object, *, number: object = 7, **headers: str) -> tuple[int, Any]:

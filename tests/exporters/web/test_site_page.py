@@ -1,13 +1,14 @@
 """``/``: dark containers, curtailments, links to the units behind a loss, and the course of the site."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from exporter_cases import AT, entry, reading, status
+from exporter_cases import AT, S21, entry, reading, status
 from history_cases import row
 from page_cases import Parsed, frame
 from web_site import served, source
@@ -15,13 +16,15 @@ from web_site import served, source
 from agent.errors import HistoryError, UnreachableError
 from agent.exporters.web.pages.site_page import Shown, render
 from agent.exporters.web.pages.trend_card import trend_card
-from agent.exporters.web.unit_query import parse_query
+from agent.exporters.web.pages.units_page import UnitsShown
+from agent.exporters.web.pages.units_page import render as render_units
+from agent.exporters.web.unit_query import UnitQuery, parse_query
 from agent.history.minutes import Row
 from agent.history.trend import Trend, Trends
 from agent.site.curtailment.events import Event, Phase, Scope
 from agent.site.event_figures import EventFigures
 from agent.site.ledger.entries import Place
-from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
 
 EVENT = Event(id="e1", scope=Scope(container="C2"), start=AT - 1800, end=None, source="api", target_ratio=0.0)
@@ -108,14 +111,41 @@ def test_a_curtailment_is_one_line_and_accounted_for() -> None:
 def test_a_loss_leads_to_exactly_its_units() -> None:
     """The link of each loss finds the units that it is made of, and no other; simulated ones as the figures do."""
     simulated = status(entry("sim", is_simulated=True), error=UnreachableError("no answer"))
-    units = (silent("s1", "C1"), silent("s2", "C2"), hashing("slow", hashrate_th=150.0), hashing("well"), simulated)
+    # A unit that the ledger gained is a loss in the figures before it was looked at.
+    new = status(entry("new", nameplate=S21))
+    units = (
+        silent("s1", "C1"),
+        silent("s2", "C2"),
+        new,
+        hashing("slow", hashrate_th=150.0),
+        hashing("well"),
+        simulated,
+    )
     shown = page(*units, counts_simulated=False)
     links = [address for address in shown.addresses if address.startswith("units?cause=")]
     behind = {}
     for address in links:
         query = parse_query(parse_qsl(urlsplit(address).query))
         behind[str(query.cause)] = [each.entry.unit_id for each in query.select(units)[0]]
-    assert behind == {"unreachable": ["s1", "s2"], "underperforming": ["slow"]}
+    assert behind == {"unreachable": ["new", "s1", "s2"], "underperforming": ["slow"]}
+    assert "600.00 TH/s unreachable" in shown.text
+
+
+def test_the_list_behind_a_loss_says_the_same_figure() -> None:
+    """Of one cause the list adds up that cause alone, so that it never contradicts the line that led to it."""
+    slow = hashing("slow", hashrate_th=150.0)
+    losses = (*slow.losses, Loss(Cause.STARTING, Fraction(10**12)))
+    units = (msgspec.structs.replace(slow, losses=losses), silent("s1", "C1"), status(entry("new", nameplate=S21)))
+
+    def said(cause: Cause, seen_from: float | None = AT) -> str:
+        query = UnitQuery(cause=cause)
+        shown = UnitsShown(frame=frame(current="units"), query=query, statuses=units, seen_from=seen_from)
+        return Parsed(render_units(shown)).text
+
+    assert "1 unit matches, 1.00 TH/s lost: starting; 1 to 1 shown." in said(Cause.STARTING)
+    unseen = "2 units match, {} TH/s lost: unreachable, 1 of them not looked at yet; 1 to 2 shown."
+    assert unseen.format("400.00") in said(Cause.UNREACHABLE)
+    assert unseen.format("200.00") in said(Cause.UNREACHABLE, None)
 
 
 MINUTE = 600

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from page_cases import Parsed, frame
 from web_site import served, source
 
 from agent.errors import QueryError
+from agent.exporters.web import unit_query
 from agent.exporters.web.csv_text import csv_bytes
 from agent.exporters.web.pages.units_page import DEFAULTS, UnitsShown, render
 from agent.exporters.web.unit_query import SORTS, UnitQuery, parse_query, query_text
@@ -267,3 +269,29 @@ def test_a_unit_not_looked_at_says_so() -> None:
     """A unit without a poll has no state, no loss and no duration."""
     text = page(status(entry("new", nameplate=S21))).text
     assert "C1, rack R2, slot 3 not looked at yet - - new S21 - 200.00 TH/s -" in text
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), max_size=50))
+def test_a_sort_in_pieces_is_a_sort(items: list[tuple[str, int]]) -> None:
+    """Equal ones stay in their order, however many pieces there are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(unit_query, "PIECE", 7)
+        assert list(unit_query.sorted_in_pieces(items, key=itemgetter(0))) == sorted(items, key=itemgetter(0))
+        assert list(unit_query.sorted_in_pieces(items)) == sorted(items)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_more_than_a_piece_is_sorted_at_once(sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sort is one call into C, for which the event loop waits: every order of a file is made of short ones."""
+    lengths = []
+
+    def counted(items: Any, *, key: Any = None) -> list[Any]:
+        items = list(items)
+        lengths.append(len(items))
+        return sorted(items, key=key)
+
+    monkeypatch.setattr(unit_query, "PIECE", 3)
+    monkeypatch.setattr(unit_query, "sorted", counted, raising=False)
+    units = [unit(f"u{number}", slot=str(number)) for number in range(11)]
+    UnitQuery(sort=sort, limit=1000).select(units)
+    assert max(lengths) == 3

@@ -166,3 +166,10 @@ def test_units_that_start_after_an_event_are_accounted_for() -> None:
     assert "curtailment accounted for" not in wall((*WELL, *starting), events=(event,))
     over = replace(event, end=AT - 1800)
     assert "curtailment accounted for" in wall((*WELL, *starting), events=(over,))
+
+
+def test_faults_that_found_the_list_full_are_counted() -> None:
+    """In a large outage the walk list is full; the wall counts what waits as well."""
+    assert "<dd>2<small>on the walk list</small>" in wall(repairs=listed(Symptom.HOT, 2))
+    shown = wall(repairs=listed(Symptom.HOT, 2), unlisted=18_000)
+    assert "<dd>18,002<small>18,000 of them not on the full walk list</small>" in shown

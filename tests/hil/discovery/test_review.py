@@ -10,7 +10,7 @@ from agent.hil.discovery.figures import Machine, MachineKind, Seen
 from agent.hil.discovery.review import review, seen_of
 from agent.hil.scan.found import Found, Kind
 from agent.site.ledger.entries import Ledger, LedgerEntry
-from agent.unit.reading import SystemInfo
+from agent.unit.reading import Dialect, SystemInfo, UnitReading
 
 AT = 1763674560.0
 MAC, SERIAL = "02:00:00:00:00:07", "SIMABC00007"
@@ -107,3 +107,10 @@ def test_a_find_is_kept_without_control_characters() -> None:
     assert kept.model.isprintable()
     assert len(kept.model) <= 64
     assert kept.mac == MAC
+
+
+def test_a_rate_without_a_window_is_kept() -> None:
+    """As of ePIC firmware, which does not tell over which time its rate is averaged."""
+    reading = UnitReading(unit_id="u", at=1.0, dialect=Dialect.LEGACY, mode=None, stand_in_hs=99e12)
+    find = Found(host="10.0.0.1", port=4028, web_port=80, at=1.0, kind=Kind.IDENTIFIED, reading=reading)
+    assert seen_of(find).hashrate_hs == 99e12

@@ -58,7 +58,7 @@ def test_a_whatsminer_tells_model_bin_and_mac() -> None:
     make, reading, info, reader = told("a Whatsminer", recorded(Make.WHATSMINER), asked)
     assert asked == ["summary", "devdetails", "devs", "pools"]
     assert (make, reader, reading.identity.model) == ("MicroBT", "foreign", "Whatsminer M30S+_VE40")
-    assert (reading.hashrate_sale_hs, reading.hashrate_5s_hs, reading.power_watts) == (126e12, 124.5e12, 3200.0)
+    assert (reading.hashrate_sale_hs, reading.rate_hs, reading.power_watts) == (126e12, 124.5e12, 3200.0)
     assert (reading.uptime_s, [board.chips for board in reading.boards]) == (25000.0, [135, 135, 135])
     assert [(board.hashrate_hs, board.is_average) for board in reading.boards] == [
         (41.5e12, True),
@@ -75,6 +75,37 @@ DEVS_V1 = (
     '{"STATUS":[{"STATUS":"S","Code":9}],"DEVS":[{"Slot":0,"MHS 5s":20053438.74,"MHS av":22650215.07,'
     '"Effective Chips":105,"PCB SN":"H5M1"},{"Slot":2,"MHS 5s":25567317.81,"Effective Chips":104}],"id":1}'
 )
+
+
+@pytest.mark.parametrize(
+    ("speaker", "make"),
+    [
+        ("a Whatsminer", Make.WHATSMINER),
+        ("an Avalon", Make.AVALON),
+        ("a SealMiner", Make.SEALMINER),
+        ("HTTP", Make.EPIC),
+    ],
+)
+def test_a_rate_whose_window_no_report_tells_has_none(speaker: str, make: Make) -> None:
+    """It is not shown as one over 5 s."""
+    _, reading, _, _ = told(speaker, recorded(make))
+    assert (reading.hashrate_5s_hs, reading.rate_window_s) == (None, None)
+    assert reading.rate_hs is not None
+
+
+def test_no_watts_are_no_value() -> None:
+    """A supply that does not measure reports 0."""
+    answers = recorded(Make.EPIC)
+    answers["/summary"] = answers["/summary"].replace(b'"Input Power":2166.6174', b'"Input Power":0.0000000')
+    assert b"0.0000000" in answers["/summary"]
+    assert told("HTTP", answers)[1].power_watts is None
+
+
+def test_an_avalons_boards_are_averages() -> None:
+    """`MGHS` is the mean since the start."""
+    _, reading, _, _ = told("an Avalon", recorded(Make.AVALON))
+    assert reading.boards
+    assert all(board.is_average for board in reading.boards)
 
 
 def test_a_whatsminers_boards_keep_their_slots() -> None:
@@ -120,9 +151,9 @@ def test_a_recorded_machine_under_epic_firmware() -> None:
     asked: list[str] = []
     make, reading, info, reader = told("HTTP", recorded(Make.EPIC), asked)
     assert asked == ["/capabilities", "/summary", "/network"]
-    assert (make, reader, reading.identity.model) == ("Bitmain", "foreign", "AntMiner S19 XP")
+    assert (make, reader, reading.identity.model) == ("Bitmain", "epic", "AntMiner S19 XP")
     assert (reading.identity.firmware, reading.identity.miner) == ("PowerPlay-BMS v1.5.13", "ePIC")
-    assert (reading.hashrate_5s_hs, reading.hashrate_avg_hs) == (
+    assert (reading.rate_hs, reading.hashrate_avg_hs) == (
         pytest.approx(99.366e12, rel=1e-4),
         pytest.approx(90.072e12, rel=1e-4),
     )
@@ -187,7 +218,7 @@ def test_forms_of_a_whatsminers_summary(summary: str, expected: tuple[object, ..
     """What is absent or impossible is absent."""
     _, reading, info, _ = told("a Whatsminer", {"summary": summary.encode()})
     mac = None if info is None else info.mac
-    assert (reading.hashrate_sale_hs, reading.hashrate_5s_hs, reading.identity.firmware, mac) == expected
+    assert (reading.hashrate_sale_hs, reading.rate_hs, reading.identity.firmware, mac) == expected
 
 
 @pytest.mark.parametrize(
@@ -226,7 +257,7 @@ def test_a_recorded_avalon_for_the_home() -> None:
     assert asked == ["version", "stats", "pools"]
     assert (reader, len(reading.pools)) == ("foreign", 1)
     assert (make, reading.identity.model, reading.hashrate_sale_hs) == ("Canaan", "Avalon Q", None)
-    assert (reading.hashrate_5s_hs, reading.uptime_s) == (0.0, 37850.0)
+    assert (reading.rate_hs, reading.uptime_s) == (0.0, 37850.0)
     assert info is not None
     assert info.mac == f"02:a7:{MAC_END}"
 

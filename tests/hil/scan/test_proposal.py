@@ -124,18 +124,24 @@ def test_a_machine_of_another_make_says_that_it_is_not_read() -> None:
 @pytest.mark.parametrize(
     ("make", "model", "line", "cells", "note"),
     [
-        ("MicroBT", "Whatsminer M30S+_VE40", None, ("MicroBT", ""), "made by MicroBT: in a ledger it is read through"),
-        ("Bitmain", "AntMiner S19 XP", "ePIC", ("", "foreign"), "runs ePIC firmware: in a ledger it is read through"),
+        (
+            *("MicroBT", "Whatsminer M30S+_VE40", None, ("MicroBT", "")),
+            "made by MicroBT: in a ledger it is read through pyasic",
+        ),
+        (
+            *("Bitmain", "AntMiner S19 XP", "ePIC", ("", "epic")),
+            "runs ePIC firmware, whose pages the scan could not read as a poll reads them",
+        ),
     ],
 )
-def test_a_machine_that_pyasic_reads_gets_the_cell_that_says_so(
+def test_a_machine_that_no_poll_read_gets_the_cell_that_says_so(
     make: str, model: str, line: str | None, cells: tuple[str, str], note: str
 ) -> None:
-    """Another make by its make; an Antminer under a firmware without a reader by the column `reader`."""
+    """Another make by its make; an Antminer whose own reader failed by the column `reader`."""
     told = found(model=model, sale_th=101.0, serial=None)
     assert told.reading is not None
     reading = replace(told.reading, reader="", identity=replace(told.reading.identity, miner=line))
-    machine = replace(told, reader="foreign", make=make, reading=reading)
+    machine = replace(told, reader=cells[1] or "foreign", make=make, reading=reading)
     proposed = row(machine)
     assert (proposed.make, proposed.reader) == cells
     assert proposed.note.startswith(note)

@@ -166,6 +166,40 @@ def test_a_unit_that_leaves_the_ledger_closes_its_entry() -> None:
     assert aisle.listed() == [("u2", Symptom.BOARD_MISSING, "board 1 absent")]
 
 
+def test_a_unit_that_leaves_closes_at_once_whatever_others_do() -> None:
+    """The entry of a unit that is gone closes at the next look, also if a fault of another unit passes in that look."""
+    aisle = Aisle("u1", "u2")
+    aisle.wait(TEN_MINUTES_S, condition="board 1 dead")
+    aisle.wait(MINUTE_S * 5, condition="well")
+    aisle.tracker.replace_entries([entry("u2")], at=aisle.at)
+    del aisle.conditions["u1"]
+    aisle.step()
+    assert aisle.listed() == []
+    assert sorted((each.unit_id, each.closing) for each in aisle.closed) == [
+        ("u1", Closing.LEFT_LEDGER),
+        ("u2", Closing.RECOVERED),
+    ]
+
+
+def test_two_entries_of_one_fault_become_one_at_a_restart() -> None:
+    """After a start that could not read history, a fault was listed anew; the next start keeps the older entry."""
+    aisle = Aisle(*(f"u{number}" for number in range(5)))
+    aisle.wait(TEN_MINUTES_S, condition="board 1 dead")
+    aisle.wait(TEN_MINUTES_S, condition="silent")
+    kept = aisle.book.entries()
+    noted = Said("ana", AT, "breaker")
+    again = [msgspec.structs.replace(each, id=each.id + 100, opened_at=aisle.at, note=noted) for each in kept]
+
+    book = RepairBook(RULES, longest_gap_s=3 * STEP_S)
+    assert book.restore([*again, *kept]) == len(kept) == 6
+    assert book.entries() == [msgspec.structs.replace(each, note=noted) for each in kept]
+    later = Aisle(*(f"u{number}" for number in range(5)), book=book, at=aisle.at)
+    later.wait(TEN_MINUTES_S, condition="silent")
+    assert {(each.id, each.until, each.closing) for each in later.closed} == {
+        (each.id, aisle.at, Closing.EXPLAINED) for each in again
+    }
+
+
 def test_a_unit_that_moves_takes_its_entry_along() -> None:
     """The place is the one of today's ledger."""
     aisle = Aisle("u1")

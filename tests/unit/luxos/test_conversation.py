@@ -99,6 +99,15 @@ def test_a_total_that_stands_still_does_not_wake_a_unit() -> None:
     assert (reading.mode, reading.rate_hs, reading.repairs) == (Mode.SLEEP, None, ("rate_after_sleep",))
 
 
+def test_more_events_than_are_read_still_name_a_fault() -> None:
+    """The first of them count."""
+    noisy = unit()
+    events = [{"Code": "FAN_FAILURE", "Target": "MINER"}, *[{"Code": "SLEEP", "Target": "MINER"}] * 100]
+    noisy.replies["events"] = {"STATUS": [{"STATUS": "S"}], "EVENTS": events}
+    reading = noisy.poll()
+    assert (reading.faults, reading.repairs) == ((Fault.FAN,), ("implausible",))
+
+
 def test_boards_that_cannot_be_told_apart_are_not_absent() -> None:
     """Rows without a number, or no `devs` at all, are no fault of the boards that the unit names."""
     numberless = unit()

@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog
 
 from agent.errors import AgentError, ConfigError, Mistake
-from agent.exporters.web.door.web_file import WebFile, read_web_file
+from agent.exporters.web.door.web_file import WebFile, WebFileError, read_web_file
 
 log = structlog.get_logger(__name__)
 
@@ -29,13 +29,15 @@ class WebFileWatch:
     def __init__(self, file: WebFile) -> None:
         self.trouble: str | None = None
         self._file = file
+        # Those of the content in force, and of a refused one: a certificate that was half written may be whole later.
+        self._watched = file.files
         self._mark = _mark(file.files)
         for note in file.notes:
             log.warning("web configuration", note=note)
 
     def current(self) -> WebFile:
         """Return the content in force, after reading the files again if one changed; costs a `stat` of each."""
-        mark = _mark(self._file.files)
+        mark = _mark(self._watched)
         if mark != self._mark:
             # Before it is read: a change meanwhile is seen next time.
             self._mark = mark
@@ -43,21 +45,31 @@ class WebFileWatch:
         return self._file
 
     def _read_again(self) -> None:
-        self.trouble = None
+        before, self.trouble = self.trouble, None
         try:
             fresh = read_web_file(self._file.path)
             self._refuse_open(fresh)
-        except AgentError as error:
-            self.trouble = "; ".join(str(error).splitlines())
-        if self.trouble is not None:
-            log.error("web configuration refused", mistakes=self.trouble, in_force="the last good one")
+        except WebFileError as error:
+            self._refuse(error, before, error.files)
             return
-        if fresh.files != self._file.files:
-            self._mark = _mark(fresh.files)
+        except AgentError as error:
+            self._refuse(error, before, ())
+            return
+        if fresh.files != self._watched:
+            self._watched, self._mark = fresh.files, _mark(fresh.files)
         self._file = fresh
         log.info("web configuration read again", users=len(fresh.users), tls=fresh.tls is not None)
         for note in fresh.notes:
             log.warning("web configuration", note=note)
+
+    def _refuse(self, error: AgentError, before: str | None, named: tuple[Path, ...]) -> None:
+        self.trouble = "; ".join(str(error).splitlines())
+        watched = tuple(dict.fromkeys((*self._file.files, *named)))
+        if watched != self._watched:
+            # What is new among them may have changed since it was read, so it is read once more.
+            self._watched, self._mark = watched, ()
+        if self.trouble != before:
+            log.error("web configuration refused", mistakes=self.trouble, in_force="the last good one")
 
     def _refuse_open(self, fresh: WebFile) -> None:
         lost = []

@@ -5,7 +5,7 @@
 
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +68,18 @@ class WebFile:
     notes: tuple[str, ...] = ()
 
 
+class WebFileError(ConfigError):
+    """A web configuration file with mistakes.
+
+    Attributes:
+        files: The file, and those that it names: a change of any may mend it.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake], files: tuple[Path, ...]) -> None:
+        super().__init__(mistakes)
+        self.files = files
+
+
 def cost_of(hashed: bytes) -> int:
     """Return the cost of a bcrypt hash: the binary logarithm of its rounds."""
     return int(hashed[4:6])
@@ -100,7 +112,7 @@ def read_web_file(path: Path) -> WebFile:
         notes=tuple(_notes(files, speaks_http2=speaks_http2)),
     )
     if mistakes.count:
-        raise ConfigError(mistakes.listed())
+        raise WebFileError(mistakes.listed(), files)
     return read
 
 

@@ -48,8 +48,12 @@ def render(shown: UnitsShown) -> str:
     # All that match are summed, and one page of them is shown.
     matching = [status for status in shown.statuses if query.matches(status)]
     page, total = query.page(matching), len(matching)
-    lost_hs = sum(status.shortfall_hs for status in matching if status.is_looked_at)
-    body = [_form(shown), _summary(query, page, total, lost_hs), _table(shown, page), _pages(query, total)]
+    body = [
+        _form(shown),
+        _summary(query, page, total, _lost(shown, matching)),
+        _table(shown, page),
+        _pages(query, total),
+    ]
     banners = simulated_banners(shown.statuses, counts_simulated=shown.counts_simulated)
     return document(shown.frame, title="Units", body=body, banners=banners)
 
@@ -59,13 +63,27 @@ def _address(query: UnitQuery, **changes: object) -> str:
     return escape(f"units?{text}" if text else "units")
 
 
-def _summary(query: UnitQuery, page: Sequence[UnitStatus], total: int, lost_hs: float) -> str:
+def _lost(shown: UnitsShown, matching: Sequence[UnitStatus]) -> str:
+    """Return what these units lose in words; of one cause, exactly what the site's page says of it."""
+    cause = shown.query.cause
+    unseen = sum(not status.is_looked_at for status in matching)
+    # Before the first figures, nothing is known of a unit that was not looked at; from then on it counts as a loss.
+    counts_unseen = cause is not None and shown.seen_from is not None
+    counted = [status for status in matching if status.is_looked_at or counts_unseen]
+    if cause is None:
+        return f"{hashrate_text(sum(status.shortfall_hs for status in counted))} lost"
+    lost_hs = sum(loss.hashrate_hs for status in counted for loss in status.losses if loss.cause is cause)
+    note = f", {unseen:,} of them not looked at yet" if unseen else ""
+    return f"{hashrate_text(lost_hs)} lost: {CAUSE_WORDS[cause]}{note}"
+
+
+def _summary(query: UnitQuery, page: Sequence[UnitStatus], total: int, lost: str) -> str:
     if not total:
         found = "No unit matches."
     else:
         first = query.offset + 1
         shown = f"{first:,} to {query.offset + len(page):,} shown" if page else "none of them on this page"
-        found = f"{units_text(total)} match{'es' if total == 1 else ''}, {hashrate_text(lost_hs)} lost; {shown}."
+        found = f"{units_text(total)} match{'es' if total == 1 else ''}, {lost}; {shown}."
     everything = query_text(query, DEFAULTS, offset=0, limit=DEFAULTS.limit)
     csv = f'<a href="{escape(f"units.csv?{everything}" if everything else "units.csv")}">CSV of all that match</a>'
     cleared = query_text(DEFAULTS, DEFAULTS, sort=query.sort, is_descending=query.is_descending)
@@ -124,7 +142,7 @@ def _form(shown: UnitsShown) -> str:
     judged = [status for status in statuses if status.is_looked_at]
     states = Counter(status.state for status in judged)
     reasons = Counter(status.reason for status in judged)
-    causes = Counter(loss.cause for status in judged for loss in status.losses)
+    causes = Counter(loss.cause for status in statuses for loss in status.losses)
     containers = Counter(status.entry.place.container for status in statuses)
     racks = Counter(
         status.entry.place.rack

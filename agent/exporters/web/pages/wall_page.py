@@ -35,6 +35,7 @@ class ShownWall:
         statuses: Status of every deployed unit.
         counts_simulated: True if the figures include simulated units.
         repairs: The open entries of the walk list.
+        unlisted: Faults that found the list full.
         events: Declared curtailments around now.
         unreadiness: Why the figures are incomplete or out of date; None if they are neither.
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
@@ -47,6 +48,7 @@ class ShownWall:
     statuses: tuple[UnitStatus, ...]
     counts_simulated: bool = True
     repairs: tuple[RepairEntry, ...] = ()
+    unlisted: int = 0
     events: tuple[Event, ...] = ()
     unreadiness: str | None = None
     lateness: str | None = None
@@ -103,7 +105,7 @@ def _figures(shown: ShownWall, site: Figures) -> str:
         ("Lost", hashrate_text(lost_hs), f"{ratio_text(lost_hs / site.deployed_hs, 1) if site.deployed_hs else '-'}"),
         ("Hashing", f"{site.units_by_state[UnitState.HASHING]:,}", f"of {site.units:,} units"),
         ("Oldest reading", _oldest(shown), "of those that count"),
-        ("Repairs", f"{len(shown.repairs):,}", "on the walk list"),
+        ("Repairs", f"{len(shown.repairs) + shown.unlisted:,}", _listed(shown)),
     )
     drawn = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles)
     number = "not known" if ratio is None else ratio_text(ratio, 1)
@@ -112,6 +114,10 @@ def _figures(shown: ShownWall, site: Figures) -> str:
         f'<p class="verdict {graded}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_conditions(shown, site)}"
     )
+
+
+def _listed(shown: ShownWall) -> str:
+    return f"{shown.unlisted:,} of them not on the full walk list" if shown.unlisted else "on the walk list"
 
 
 def _oldest(shown: ShownWall) -> str:

@@ -8,7 +8,7 @@ from agent.hil.scan.makes.asking import NO_READER, POOLS, STATS, VERSION, Asking
 from agent.unit.cgminer.fields import clean
 from agent.unit.cgminer.rows import Row
 from agent.unit.limits import HS_PER_GHS, HS_PER_THS, MAX_BOARDS, MAX_CHIPS, MAX_HASHRATE_HS, MAX_UPTIME_S
-from agent.unit.reading import BoardReading, Dialect, Identity, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, UnitReading, without_window
 
 # `Ver[1346-110-24041001_08b0955] GHSspd[0.00]`: an Avalon's figures, in one text.
 _FIGURE: Final = re.compile(r"(\w+)\[([^\]]*)\]")
@@ -21,7 +21,8 @@ def ask_avalon(name: str, wall: Callable[[], float]) -> Asking:
 
     Documented (D212): `PROD` and `MODEL` of `version` are model and bin with a dash between, `AvalonMiner 1346-110`;
     machines for the home have a name alone. Documented (D213): the text of `MM ID0` begins with the same code. It has
-    the rate now (`GHSspd`) and since the start (`GHSavg`) in GH/s, those of boards (`MGHS`), and all chips (`TA`).
+    the rate now (`GHSspd`) and since the start (`GHSavg`) in GH/s, and all chips (`TA`).
+    Documented (D260): those of boards (`MGHS`) are means since the start.
     """
     found = yield from rows_of(VERSION, "VERSION")
     stats = yield from rows_of(STATS, "STATS")
@@ -49,7 +50,7 @@ def ask_avalon(name: str, wall: Callable[[], float]) -> Asking:
         boards=_boards(figures, row),
         pools=pools_of(pools),
     )
-    return Told("Canaan", reading, info_of(reading.identity, mac=version.get("MAC")))
+    return Told("Canaan", without_window(reading), info_of(reading.identity, mac=version.get("MAC")))
 
 
 def _figures(stats: Mapping[str, Any]) -> dict[str, str]:
@@ -67,4 +68,6 @@ def _boards(figures: Mapping[str, str], row: Row) -> tuple[BoardReading, ...]:
     if not 0 < len(rates) <= MAX_BOARDS:
         return ()
     each = None if chips is None or chips % len(rates) else int(chips) // len(rates)
-    return tuple(BoardReading(slot=slot, hashrate_hs=rate_hs, chips=each) for slot, rate_hs in enumerate(rates))
+    return tuple(
+        BoardReading(slot=slot, hashrate_hs=rate_hs, chips=each, is_average=True) for slot, rate_hs in enumerate(rates)
+    )

@@ -9,9 +9,10 @@ from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import clean, number
 from agent.unit.limits import HS_PER_THS, MAX_BOARDS, MAX_HASHRATE_HS, MAX_UPTIME_S, MAX_WATTS
 from agent.unit.model_names import make_in
-from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, PowerKind, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, PoolReading, PowerKind, UnitReading, without_window
 
 FIRMWARE: Final = "ePIC"
+READER: Final = "epic"
 
 # HTTP/1.0 ends its answer by closing, and has no chunks.
 CAPABILITIES, MACHINE, NETWORK = (
@@ -49,7 +50,7 @@ def ask_epic(name: str, wall: Callable[[], float]) -> Asking:
         hashrate_5s_hs=sum(rates) if rates else None,
         hashrate_avg_hs=_number(session, "Average MHs", MAX_HASHRATE_HS, HS_PER_MHS),
         hashrate_ideal_hs=_number(capabilities, "Default Hashrate", MAX_HASHRATE_HS, HS_PER_THS) or None,
-        power_watts=_number(_part(summary, "Power Supply Stats"), "Input Power", MAX_WATTS),
+        power_watts=_number(_part(summary, "Power Supply Stats"), "Input Power", MAX_WATTS) or None,
         # Assumed (A61): a key that names the supply's input holds what the supply measured.
         power_kind=PowerKind.MEASURED,
         boards=boards,
@@ -58,7 +59,8 @@ def ask_epic(name: str, wall: Callable[[], float]) -> Asking:
     wired = _part(network, "dhcp") or _part(network, "static")
     serial = capabilities.get("Miner Serial Number")
     make = None if model is None else make_in(model) or FIRMWARE
-    return Told(make, reading, info_of(reading.identity, mac=wired.get("mac_address"), serial=serial))
+    info = info_of(reading.identity, mac=wired.get("mac_address"), serial=serial)
+    return Told(make, without_window(reading), info, reader=READER)
 
 
 def _page(request: bytes) -> Generator[bytes, bytes, dict[str, Any]]:

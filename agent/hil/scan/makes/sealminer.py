@@ -17,7 +17,7 @@ from agent.hil.scan.makes.asking import (
 from agent.unit.cgminer.fields import clean
 from agent.unit.cgminer.rows import Row
 from agent.unit.limits import MAX_BOARDS, MAX_CHIPS, MAX_HASHRATE_HS, MAX_UPTIME_S, MAX_WATTS
-from agent.unit.reading import BoardReading, Dialect, Identity, PowerKind, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, PowerKind, UnitReading, without_window
 
 
 def ask_sealminer(name: str, wall: Callable[[], float]) -> Asking:
@@ -42,7 +42,7 @@ def ask_sealminer(name: str, wall: Callable[[], float]) -> Asking:
         hashrate_30m_hs=row.number("MHS(30m)", MAX_HASHRATE_HS, HS_PER_MHS),
         hashrate_avg_hs=row.number("MHS(Avg)", MAX_HASHRATE_HS, HS_PER_MHS),
         hashrate_ideal_hs=row.number("MHS(Rated)", MAX_HASHRATE_HS, HS_PER_MHS),
-        power_watts=row.number("PSU Input Power", MAX_WATTS),
+        power_watts=row.number("PSU Input Power", MAX_WATTS) or None,
         # Assumed (A61): a key that names the supply's input holds what the supply measured.
         power_kind=PowerKind.MEASURED,
         boards=tuple(
@@ -57,4 +57,4 @@ def ask_sealminer(name: str, wall: Callable[[], float]) -> Asking:
         ),
         pools=pools_of(pools),
     )
-    return Told("Bitdeer", reading, info_of(reading.identity, mac=stats.get("MAC")), reader=None)
+    return Told("Bitdeer", without_window(reading), info_of(reading.identity, mac=stats.get("MAC")), reader=None)

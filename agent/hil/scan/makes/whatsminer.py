@@ -29,7 +29,7 @@ from agent.unit.limits import (
     MAX_UPTIME_S,
     MAX_WATTS,
 )
-from agent.unit.reading import BoardReading, Dialect, Identity, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Identity, UnitReading, without_window
 
 
 def ask_whatsminer(name: str, wall: Callable[[], float]) -> Asking:
@@ -59,11 +59,11 @@ def ask_whatsminer(name: str, wall: Callable[[], float]) -> Asking:
         hashrate_5s_hs=row.number("HS RT", MAX_HASHRATE_HS, HS_PER_MHS),
         hashrate_avg_hs=read_rates(summary, set()).average_hs,
         hashrate_sale_hs=round(factory_hs / HS_PER_THS) * HS_PER_THS or None if factory_hs else None,
-        power_watts=row.number("Power", MAX_WATTS),
+        power_watts=row.number("Power", MAX_WATTS) or None,
         boards=_boards(boards, of=len(details)),
         pools=pools_of(pools),
     )
-    return Told("MicroBT", reading, info_of(reading.identity, mac=summary.get("MAC")))
+    return Told("MicroBT", without_window(reading), info_of(reading.identity, mac=summary.get("MAC")))
 
 
 def _boards(rows: Sequence[dict[str, Any]], *, of: int) -> tuple[BoardReading, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from certificates import Authority
 from web_cases import until
 from web_doors import ask, basic, served, written
@@ -231,6 +232,26 @@ async def test_an_emptied_file_does_not_open_the_door(folder: Path) -> None:
     written(folder, TLS + users.replace("anna", "ben"))
     assert set(door.file.users) == {"ben"}
     assert door.trouble is None
+
+
+async def test_a_new_certificate_that_is_written_late_comes_into_force(folder: Path) -> None:
+    """A file that names a new certificate before that is whole is in force once it is, without another edit."""
+    door = Door(read_web_file(written(folder, TLS)))
+    new, key = folder / "new.pem", folder / "new.key"
+    with structlog.testing.capture_logs() as logs:
+        written(folder, TLS.replace("server.", "new."))
+        assert door.tls() is not None
+        assert not door.is_in_force
+        whole = (folder / "second.pem").read_bytes()
+        new.write_bytes(whole[: len(whole) // 2])
+        key.write_bytes((folder / "second.key").read_bytes())
+        assert not door.is_in_force
+        new.write_bytes(whole)
+        tls = door.tls()
+    assert tls is not None
+    assert (tls.certificate, door.trouble) == (whole.decode(), None)
+    assert [log["event"] for log in logs].count("web configuration read again") == 1
+    assert len([log for log in logs if log["event"] == "web configuration refused"]) == 2
 
 
 async def test_http_turns_into_https_without_a_restart(folder: Path) -> None:
