@@ -207,6 +207,7 @@ async def test_scripts_come_from_this_server_alone(passed: Passed) -> None:
     ours = (await passed.get("/assets/page.js"))[1]
     status, body, headers = await passed.get("/sites/a/assets/page.js?v=other")
     assert (status, body, headers["Content-Type"]) == (200, ours, "text/javascript")
+    assert (await passed.get("/sites/a/assets/repairs.js"))[:2] == (200, b"")
     assert (await passed.get("/sites/a/assets/evil.js"))[0] == 404
     assert (await passed.get("/sites/a/assets/%65vil.js"))[0] == 404
     assert passed.agent.heads == []

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import pytest
-from exporter_cases import AT, S21, entry, gone_silent, reading, status
+from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
 from page_cases import Parsed, frame
@@ -56,6 +56,8 @@ def test_a_row_says_place_reason_and_loss_first() -> None:
     assert ("href", "units/u%2F1") in shown.attributes
     assert "1 unit matches, 200.00 TH/s lost; 1 to 1 shown." in shown.text
     assert shown.foreign_addresses == []
+    # The moment is that of hashing; its boards may have gone later.
+    assert "hashing since 20:36" in page(unit("u2", boards=(board(0), board(1, hashrate_hs=0.0, chips=0)))).text
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.unit_charts import day_charts
 from agent.exporters.web.pages.unit_parts import boards_card, changes_card, fans_card, identity_card, pools_card
-from agent.exporters.web.pages.unit_rows import held_text, since_text, state_swatch
+from agent.exporters.web.pages.unit_rows import held_text, of_state, since_text, state_swatch
 from agent.history.minutes import MINUTE_S
 from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.recent.day import Slot
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import SYMPTOM_WORDS
-from agent.site.status import UnitState, UnitStatus
+from agent.site.status import UnitStatus
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
 from agent.text.numbers import ABSENT, duration_text, hashrate_text, ratio_text, watts_text
@@ -90,17 +90,12 @@ def _reason(shown: UnitShown) -> str:
         seen_from = None if _was_seen(shown) else shown.seen_from
         content = (
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
-            f'<p class="since">{_of_state(status, why)}since {escape(since_text(status, frame, seen_from))}'
+            f'<p class="since">{of_state(status, why)}since {escape(since_text(status, frame, seen_from))}'
             f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>'
             f"{_listed(shown, why)}{_also(status)}{_advice(status)}"
         )
     content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
     return f'<section class="card reason" aria-label="Reason">{content}</section>'
-
-
-def _of_state(status: UnitStatus, why: str) -> str:
-    """Return the state that a moment is of, where the reason may be younger: a unit can lose a board and hash on."""
-    return "hashing " if status.state is UnitState.HASHING and why != status.state else ""
 
 
 def _listed(shown: UnitShown, why: str) -> str:

@@ -80,6 +80,11 @@ def since_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str
     return frame.since(status.since, seen_from) if status.is_looked_at else ABSENT
 
 
+def of_state(status: UnitStatus, why: str) -> str:
+    """Return the state that a moment is of, where the reason may be younger: a unit can lose a board and hash on."""
+    return "hashing " if status.state is UnitState.HASHING and why != status.state else ""
+
+
 def held_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str:
     """Return for how long a unit is in its state, as far as was seen: ``4 min``, or ``over 4 min``."""
     if not status.is_looked_at:
@@ -116,7 +121,8 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
     reading = status.reading
     celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
     since = escape(since_text(status, frame, seen_from))
-    phone = f'<small class="phone">since {since}</small>' if status.is_looked_at else ""
+    state = of_state(status, why_text(status, frame.now))
+    phone = f'<small class="phone">{state}since {since}</small>' if status.is_looked_at else ""
     return (
         f'<tr data-key="{unit_id}"><th scope="row" class="place"><a href="{address}">{parts}</a></th>'
         f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{phone}{advice}</td>'

@@ -111,7 +111,7 @@ def _table(shown: UnitsShown, page: Sequence[UnitStatus]) -> str:
     return (
         '<section class="card units"><div class="scroll" tabindex="0" role="region" aria-label="Units">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="scale">times in {escape(shown.frame.zone.key)}</p></section>'
+        f'<p class="scale">since: when the state began; times in {escape(shown.frame.zone.key)}</p></section>'
     )
 
 

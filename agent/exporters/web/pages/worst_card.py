@@ -61,7 +61,8 @@ def worst_card(
     rows = [unit_row(status, frame, seen_from, has_advice=True) for status in worst]
     numbers = [index for index, column in enumerate(COLUMNS) if column.is_number]
     more = units_link(frame, leaves_out_simulated=leaves_out_simulated, sort="-shortfall")
-    note = f'<p class="scale"><a href="{more}">All units by loss</a>; times in {escape(frame.zone.key)}</p>'
+    scale = f"since: when the state began; times in {escape(frame.zone.key)}"
+    note = f'<p class="scale"><a href="{more}">All units by loss</a>; {scale}</p>'
     wide = [index for index, column in enumerate(COLUMNS) if column.is_wide]
     heads = [column.head for column in COLUMNS]
     return table(title, heads, rows, numbers=numbers, wide=wide, before=explained, note=note, name="units")
