@@ -38,13 +38,14 @@ from site_client.api.default import get_history, get_site, get_unit, list_units
 from site_client.models import ListUnitsSort
 with Client(sys.argv[2], raise_on_unexpected_status=True) as client:
     site = get_site.sync(client=client)
-    page = list_units.sync(client=client, sort=ListUnitsSort("-shortfall"), limit=3)
+    sort = ListUnitsSort("-shortfall")
+    page = list_units.sync(client=client, sort=sort, limit=3)
     unit = get_unit.sync(sys.argv[3], client=client)
     missing = get_unit.sync("nobody", client=client)
     history = get_history.sync(client=client, step=3600)
     print(json.dumps({
         "site": {"deployed_hs": site.deployed_hs, "units": site.units, "site": site.site},
-        "page": {"total": page.total, "ids": [row.unit_id for row in page.units], "sort": ListUnitsSort("-shortfall").value},
+        "page": {"total": page.total, "ids": [row.unit_id for row in page.units], "sort": sort.value},
         "unit": {"id": unit.unit.unit_id, "nameplate_hs": unit.unit.nameplate_hs, "boards": len(unit.reading.boards)},
         "missing": missing.error,
         "history": {"step_s": history.step_s, "site": history.site},

@@ -74,7 +74,7 @@ async def test_the_column_does_not_make_a_simulator_real(tmp_path: Path, dozen: 
         _, page = await get(f"{url}/")
         said = running.said
     assert (site["units"], site["simulated_units"], site["is_simulated_counted"]) == (UNITS, UNITS, True)
-    assert "<code>ledger.detect_simulated</code>" in page
+    assert "(ledger.detect_simulated)" in page
     assert "ledger.detect_simulated" in said
 
 
