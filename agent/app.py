@@ -9,6 +9,7 @@ from itertools import chain
 import structlog
 
 from agent import __version__
+from agent.alertmanager.asking import Alertmanager
 from agent.config.file import Config
 from agent.errors import OtherUnitError
 from agent.exporters.mqtt.exporter import MqttExporter
@@ -97,6 +98,7 @@ class Agent:
             curtailments=self.book.curtailments,
         )
         self.meters = Meters(config.meter)
+        self.alertmanager = Alertmanager(config.site.name, lambda: self.config.web.alertmanager)
         self.identity = IdentityWatch(
             config_file=setup.path,
             fetch=registry.FETCH_SYSTEM_INFO,
@@ -143,6 +145,7 @@ class Agent:
             rounds=self.rounds,
             repairs=self.repairs,
             meters=self.meters,
+            alertmanager=self.alertmanager,
             book=self.book,
             fan_out=self.fan_out,
             layouts=setup.catalogue.layouts,
@@ -239,6 +242,7 @@ class Agent:
                 tasks.create_task(self.timer.run(), name="figures"),
                 tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
+                tasks.create_task(self.alertmanager.run(), name="alertmanager"),
                 tasks.create_task(self.in_force.run(), name="reload"),
                 tasks.create_task(self.snapshots.run(), name="snapshot"),
                 tasks.create_task(self.recent_file.run(), name="recent"),

@@ -127,6 +127,10 @@ class MeterError(AgentError):
     """A meter could not be read, or its reading is out of range."""
 
 
+class AlertmanagerError(AgentError):
+    """Alertmanager gave no usable answer."""
+
+
 class PollError(AgentError):
     """One poll of one unit failed; `reason` is the metric label."""
 

@@ -170,6 +170,7 @@ class WebSection(Section):
         max_connections: Maximum open connections; at the limit a new one takes the place of an idle one.
         config_file: TLS, users and limits, in the form of Prometheus' exporters; None for none of these.
         operators: Users of that file who may change things; the others only read.
+        alertmanager: Address of Alertmanager, whose firing alerts the wall shows; None for none.
     """
 
     # Loopback: serving a network takes an explicit choice. Port 9184 is below the ephemeral range.
@@ -180,6 +181,14 @@ class WebSection(Section):
     max_connections: Annotated[int, between(1, 65_536)] = 256
     config_file: FilePath | None = None
     operators: Annotated[tuple[str, ...], Strict(strict=False)] = ()
+    alertmanager: Url | None = None
+
+    @field_validator("alertmanager")
+    @classmethod
+    def _check_alertmanager(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).query or urlsplit(url).fragment):
+            raise ValueError("expected an address such as http://127.0.0.1:9093, without a query")
+        return url
 
 
 class ApiSection(Section):

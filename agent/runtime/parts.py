@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agent.alertmanager.asking import Alertmanager
 from agent.meters.meters import Meters
 from agent.runtime.counting import Counting
 from agent.runtime.discovery import Discovery
@@ -41,6 +42,7 @@ class Parts:
     rounds: Rounds
     repairs: Repairs
     meters: Meters
+    alertmanager: Alertmanager
     book: CurtailmentBook
     fan_out: FanOut
     layouts: SensorLayouts

@@ -106,6 +106,7 @@ def web_source(setup: Callable[[], Setup], parts: Parts, in_force: InForce, stan
         role=lambda: "primary" if standby is None else "active" if standby.lease.is_active else "standby",
         standby=lambda: None if standby is None else standby.words,
         door=new_door(setup, fan_out.metrics),
+        firing=parts.alertmanager.firing,
         reload=reload,
         curtailments=curtailments,
         repairs=RepairApi(

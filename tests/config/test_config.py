@@ -424,6 +424,9 @@ def test_a_machine_without_zones_names_the_package_to_install(monkeypatch: pytes
     ]
 
 
+WEB_KEYS = "listen, hosts, max_connections, config_file, operators, alertmanager"
+
+
 def test_secrets_are_not_shown() -> None:
     """No message shows a password, whether under a misplaced key or in a URL."""
     text = (
@@ -432,8 +435,8 @@ def test_secrets_are_not_shown() -> None:
     )
     assert mistakes_in(text) == [
         f"password = '***': unknown section; {KNOWN}",
-        "web.api_token = '***': unknown key; known are listen, hosts, max_connections, config_file, operators",
-        "web.url = 'mqtt://***@broker/': unknown key; known are listen, hosts, max_connections, config_file, operators",
+        f"web.api_token = '***': unknown key; known are {WEB_KEYS}",
+        f"web.url = 'mqtt://***@broker/': unknown key; known are {WEB_KEYS}",
         "mqtt: sections are expected, each with [[mqtt]] on a line of its own",
     ]
 

@@ -18,6 +18,7 @@ from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.state_changes import Change
 from agent.history.trend import Trends
 from agent.site.energy import Energy
+from agent.site.firing import Firing
 from agent.site.identity.figures import IdentityFigures
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.recent.day import Slot
@@ -76,6 +77,7 @@ class Source:
         trends: Reads the site's trends up to a Unix time from history; called in a thread. None if no history is kept.
         web_port: Returns the port of the units' own web pages.
         door: TLS, users, tokens and roles.
+        firing: Returns the alerts that fire, as Alertmanager said; None if none is configured.
         reload: Reads the agent's files again; returns why they were refused, or None. None if nothing can be reloaded.
     """
 
@@ -113,6 +115,7 @@ class Source:
     trends: Callable[[float], Trends] | None = None
     web_port: Callable[[], int] = lambda: 80
     door: Door = field(default_factory=Door)
+    firing: Callable[[], Firing | None] = lambda: None
     reload: Callable[[], Awaitable[str | None]] | None = None
 
 

@@ -87,6 +87,7 @@ def wall(_: web.Request, source: Source) -> Draw:
         lateness=source.lateness(),
         history_trouble=source.history_trouble(),
         is_standby_active=source.role() == "active",
+        firing=source.firing(),
     )
 
     def draw() -> str:

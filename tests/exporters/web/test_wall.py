@@ -15,6 +15,7 @@ from agent.exporters.web.pages.conditions import LOOKED_FOR, Known, conditions
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.wall_page import ShownWall, render_wall
 from agent.site.curtailment.events import Event, Scope
+from agent.site.firing import Firing, FiringAlert
 from agent.site.ledger.entries import Place
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
@@ -104,10 +105,10 @@ def test_conditions_stand_behind_alerts_that_are_shipped() -> None:
 
 
 def test_the_wall_never_says_that_no_alert_fires() -> None:
-    """Where nothing holds it says how much it looked for, and that Alertmanager is not asked."""
+    """Where nothing holds it says how much it looked for, and that it does not know which alerts fire."""
     html = wall()
     assert "none of the 12 that this agent can tell" in html
-    assert "Alertmanager is not asked: alerts may fire that are not here." in html
+    assert "No Alertmanager is configured (web.alertmanager). Alerts may fire that are not here." in html
     assert "no alerts" not in html.casefold()
 
 
@@ -173,3 +174,23 @@ def test_faults_that_found_the_list_full_are_counted() -> None:
     assert "<dd>2<small>on the walk list</small>" in wall(repairs=listed(Symptom.HOT, 2))
     shown = wall(repairs=listed(Symptom.HOT, 2), unlisted=18_000)
     assert "<dd>18,002<small>18,000 of them not on the full walk list</small>" in shown
+
+
+def test_alerts_that_fire_stand_in_place_of_conditions() -> None:
+    """With an Alertmanager the wall shows what fires, with its severity and its beginning in the site's zone."""
+    dark = FiringAlert(name="MiningContainerDark", severity="critical", summary="container <C3> dark", since=AT - 600)
+    html = wall(firing=Firing(alerts=(dark,), at=AT, trouble=None))
+    assert "Alerts firing" in html
+    assert "container &lt;C3&gt; dark" in html
+    assert "critical since " in html
+    assert "Conditions now" not in html
+    none = wall(firing=Firing(alerts=(), at=AT, trouble=None))
+    assert '<h2>Alerts firing</h2><p class="soft">none</p>' in none
+
+
+def test_a_silent_alertmanager_is_not_a_quiet_one() -> None:
+    """Without an answer it shows what the agent can tell, and why it does not know more."""
+    html = wall(firing=Firing(alerts=None, at=AT - 90, trouble="HTTP status 502"))
+    assert "Conditions now" in html
+    assert "Alertmanager gives no answer: HTTP status 502. Alerts may fire that are not here." in html
+    assert "Alerts firing" not in html

@@ -14,6 +14,7 @@ from agent.exporters.web.pages.headline import grade
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.patterns import patterned
 from agent.site.curtailment.events import Event, Phase
+from agent.site.firing import Firing, FiringAlert
 from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -41,6 +42,7 @@ class ShownWall:
         lateness: How many units the agent did not look at in time, in words; None if it looked at all.
         history_trouble: Why history is not being written; None while it is, or if none is kept.
         is_standby_active: True for a standby that took over.
+        firing: The alerts that fire; None if no Alertmanager is configured.
     """
 
     frame: Frame
@@ -54,6 +56,7 @@ class ShownWall:
     lateness: str | None = None
     history_trouble: str | None = None
     is_standby_active: bool = False
+    firing: Firing | None = None
 
 
 def render_wall(shown: ShownWall) -> str:
@@ -112,7 +115,7 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     return (
         f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {graded}">{number}</p>'
         f'<p class="verdict {graded}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
-        f"{_losses(site)}{_conditions(shown, site)}"
+        f"{_losses(site)}{_alerts(shown, site)}"
     )
 
 
@@ -153,6 +156,29 @@ def _lines(items: list[str]) -> str:
     return f"<ul>{''.join(items)}</ul>"
 
 
+def _alerts(shown: ShownWall, site: Figures) -> str:
+    """Return what fires, as Alertmanager said; without its word, what this agent can tell."""
+    firing = shown.firing
+    if firing is None or firing.alerts is None:
+        return _conditions(shown, site)
+    items = [_alert(shown.frame, alert) for alert in firing.alerts]
+    listed = _lines(items) if items else '<p class="soft">none</p>'
+    said = "" if firing.at is None else f" at {shown.frame.local(firing.at):%H:%M:%S}"
+    return (
+        f'<section class="conditions"><h2>Alerts firing</h2>{listed}'
+        f'<p class="what">As Alertmanager said{said}, without silenced ones.</p></section>'
+    )
+
+
+def _alert(frame: Frame, alert: FiringAlert) -> str:
+    since = frame.local(alert.since)
+    when = f"{since:%H:%M}" if since.date() == frame.local(frame.now).date() else f"{since:%d %b %H:%M}"
+    return (
+        f'<li><span aria-hidden="true">&#9650;</span> {escape(alert.summary)}'
+        f" <small>{escape(alert.severity or 'no severity')} since {when}</small></li>"
+    )
+
+
 def _conditions(shown: ShownWall, site: Figures) -> str:
     """Return what holds now, and what this list is: the agent does not know which alerts fire."""
     found = conditions(
@@ -174,8 +200,15 @@ def _conditions(shown: ShownWall, site: Figures) -> str:
     return (
         f'<section class="conditions"><h2>Conditions now</h2>{listed}'
         f'<p class="what">{looked} conditions behind shipped alerts, as this agent sees them.'
-        " Alertmanager is not asked: alerts may fire that are not here.</p></section>"
+        f" {_silence(shown.firing)} Alerts may fire that are not here.</p></section>"
     )
+
+
+def _silence(firing: Firing | None) -> str:
+    """Return why it is not known which alerts fire."""
+    if firing is None:
+        return "No Alertmanager is configured (web.alertmanager)."
+    return f"Alertmanager gives no answer: {escape(firing.trouble or 'unknown')}."
 
 
 def _condition(condition: Condition) -> str:

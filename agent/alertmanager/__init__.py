@@ -1,0 +1,1 @@
+"""Asks Alertmanager which alerts fire."""
