@@ -387,7 +387,7 @@ async def test_a_primary_with_another_ledger_is_reported(folder: Path) -> None:
 async def test_a_standby_reads_what_an_agent_says_of_itself(folder: Path) -> None:
     """Site, part and ledger, over a socket, as `/readyz` names them."""
     async with standing_by(folder) as second:
-        source = web_source(lambda: second.agent.setup, second.agent._parts, second.standby)
+        source = web_source(lambda: second.agent.setup, second.agent._parts, second.agent.in_force, second.standby)
         async with serve(source, "127.0.0.1", 0) as (host, port):
             said = await RealPrimary(f"http://{host}:{port}", site="alpha").ask(within_s=30.0)
         assert (said.is_standby, said.ledger) == (True, second.agent.setup.ledger.digest)
@@ -438,7 +438,7 @@ async def test_an_order_outlives_a_restart_of_the_standby(folder: Path) -> None:
 async def test_orders_are_refused_while_it_stands_by(folder: Path) -> None:
     """An order that only the standby knows would be overwritten by the primary's list; it says where to go."""
     async with standing_by(folder) as second:
-        source = web_source(lambda: second.agent.setup, second.agent._parts, second.standby)
+        source = web_source(lambda: second.agent.setup, second.agent._parts, second.agent.in_force, second.standby)
         async with served(source) as client:
             head = {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
             order = {"id": "peak", "target_percent": 50}

@@ -18,6 +18,7 @@ from watched_scenario import agent_events, ledger_entries
 
 from agent.errors import PollError
 from agent.runtime.fan_out import FanOut
+from agent.runtime.repairs import Repairs
 from agent.runtime.rounds import Rounds
 from agent.runtime.standstill import Clocks, Standstill
 from agent.site.curtailment.events import Curtailments
@@ -135,7 +136,7 @@ class _Exporters:
     def on_unit(self, status: UnitStatus) -> None:
         """Show nothing."""
 
-    def close_interval(self) -> None:
+    def close_interval(self, at: float) -> None:
         """Log nothing."""
 
     def withdraw(self) -> None:
@@ -144,6 +145,17 @@ class _Exporters:
     def on_figures(self, _figures: SiteFigures, **_: Any) -> Iterator[None]:
         """Show nothing."""
         return iter(())
+
+
+class _NoWalkList:
+    """Takes the place of the walk list."""
+
+    def pause(self) -> None:
+        """Keep no time."""
+
+    def begin_round(self, **_: float) -> bool:
+        """Look at nothing."""
+        return False
 
 
 @dataclass(slots=True)
@@ -196,6 +208,7 @@ class StarvedAgent:
             simulated_units=lambda: 0,
             interval_s=INTERVAL_S,
             standstill=self._standstill,
+            repairs=cast("Repairs", _NoWalkList()),
         )
         self.rounds.on_standstill = lambda _: self._start_over()
         self._client = StarvedClient(farm, self.clock.time, lacks)
@@ -210,6 +223,8 @@ class StarvedAgent:
             on_skipped=lambda why, _: self.skipped.append(why),
             wall=self.clock.time,
             clock=self._loop.time,
+            # In simulated time a reply costs nothing, however busy the machine is.
+            cpu=self._loop.time,
         )
         self.poller.replace_entries([status.entry for status in self.tracker.statuses()])
         self._answered_at: dict[str, float] = {}

@@ -187,6 +187,8 @@ async def _watch(farm: Farm, playing: Playing, on_round: OnRound | None) -> Held
         on_skipped=lambda _reason, _polls: None,
         wall=wall,
         clock=loop.time,
+        # In simulated time a reply costs nothing, however busy the machine is.
+        cpu=loop.time,
     )
     poller.replace_entries([status.entry for status in tracker.statuses()])
     polling = loop.create_task(poller.run(), name="polling")
