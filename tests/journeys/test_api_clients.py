@@ -38,7 +38,7 @@ from site_client.api.default import get_history, get_site, get_unit, list_units
 from site_client.models import ListUnitsSort
 with Client(sys.argv[2], raise_on_unexpected_status=True) as client:
     site = get_site.sync(client=client)
-    sort = ListUnitsSort("-shortfall")
+    sort = ListUnitsSort("-unit")
     page = list_units.sync(client=client, sort=sort, limit=3)
     unit = get_unit.sync(sys.argv[3], client=client)
     missing = get_unit.sync("nobody", client=client)

@@ -163,7 +163,11 @@ def _set_curve(context: ssl.SSLContext, fields: Fields) -> None:
         reason = "Python's ssl can be limited to one curve only; name one, or leave the key out"
         fields.refuse("curve_preferences", ", ".join(names), reason)
     elif names:
-        context.set_ecdh_curve(CURVES[names[0]])
+        try:
+            context.set_ecdh_curve(CURVES[names[0]])
+        except (ssl.SSLError, ValueError):
+            # Python 3.11.2 of Debian 12 takes no X25519 here, although TLS itself uses it.
+            fields.refuse("curve_preferences", names[0], "Python's ssl on this machine cannot be limited to it")
 
 
 def _set_clients(context: ssl.SSLContext, fields: Fields, folder: Path) -> frozenset[str] | None:

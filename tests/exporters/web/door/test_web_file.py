@@ -37,7 +37,7 @@ GOOD = {
     + "  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]\n",
     "suites of 1.3": TLS + "  cipher_suites:\n  - TLS_AES_128_GCM_SHA256\n",
     "client's preference": TLS + "  prefer_server_cipher_suites: false\n",
-    "a curve": TLS + "  curve_preferences: [X25519]\n",
+    "a curve": TLS + "  curve_preferences: [CurveP384]\n",
     "clients": CLIENTS,
     "optional clients": TLS + "  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n",
     "no clients": TLS + "  client_auth_type: NoClientCert\n",
@@ -231,3 +231,14 @@ def test_every_key_is_in_the_parity_table() -> None:
 def test_promtool_is_looked_for() -> None:
     """Where Prometheus is installed, its promtool is too: else the comparison would be skipped unseen."""
     assert (shutil.which("prometheus") is None) or shutil.which("promtool")
+
+
+def test_a_curve_that_python_does_not_take_is_a_mistake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's Python 3.11.2 cannot be limited to X25519: the file is refused with that reason and no traceback."""
+
+    def unknown(_: ssl.SSLContext, name: str) -> None:
+        raise ssl.SSLError(f"unknown group {name}")
+
+    monkeypatch.setattr(ssl.SSLContext, "set_ecdh_curve", unknown)
+    refused = refusal(written(folder, TLS + "  curve_preferences: [X25519]\n"))
+    assert "curve_preferences = 'X25519': Python's ssl on this machine cannot be limited to it" in refused
