@@ -61,7 +61,7 @@ class AgentNumbers:
         identity_figures: The figures of the scrape being made, so that all its families agree.
         discovery: Returns what was found at addresses that are not polled.
         discovery_figures: Those figures for the scrape being made.
-        unread_fields: Returns how many fields of units' replies nobody reads; None until it is set.
+        unread_fields: Returns the number of reply fields that the agent does not read; None until it is set.
         http_refused: Clients that the web server turned away, by reason.
         curtailments_kept: Returns True if declared curtailments are on disk, None before the first attempt.
         web_config_in_force: Returns True if the web configuration file is in force as it stands; None without one.

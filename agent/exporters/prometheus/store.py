@@ -190,7 +190,7 @@ class Metrics:
         self.own.discovery = discovery
 
     def watch_unread(self, names: Callable[[], int]) -> None:
-        """Export how many fields nobody reads."""
+        """Export the number of reply fields that the agent does not read."""
         self.own.unread_fields = names
 
     def watch_history(self, health: Health) -> None:

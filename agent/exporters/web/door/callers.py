@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 class Role(StrEnum):
-    """What a caller may do.
+    """The rights of a caller.
 
     Attributes:
         VIEWER: Read everything.
@@ -25,7 +25,7 @@ class Caller:
     """Who asks.
 
     Attributes:
-        name: A user's name; ``token`` for a bearer token, empty if nobody has to log in and this one did not.
+        name: A user's name; ``token`` for a bearer token, empty for a caller without a login, where none is needed.
         role: What the caller may do.
         by_token: True if a bearer token was shown: no browser sends one unasked.
     """

@@ -90,7 +90,7 @@ class Door:
 
     @property
     def exposure(self) -> str | None:
-        """What the server lacks where it listens; None if it lacks nothing."""
+        """The protection that the server lacks where it listens; None if it lacks none."""
         return None if self._listen is None else exposure(self._listen, self.file)
 
     def tls(self) -> ServerTls | None:

@@ -1,6 +1,6 @@
 """Passwords held against bcrypt hashes: at one cost for all, off the event loop, and few at a time.
 
-A wrong password costs as many rounds as a name that nobody has. The right one always passes: at once if it was right in
+A wrong password costs as many rounds as an unknown name. The right one always passes: at once if it was right in
 the last ten minutes, else after its turn. Callers with wrong ones lose their turns to each other, not to others.
 """
 

@@ -64,7 +64,7 @@ _SAN_KINDS = frozenset({"DNS", "IP Address", "URI", "email"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """What a TLS server needs for one connection.
+    """The TLS settings for one connection.
 
     Attributes:
         context: Its settings and certificate.
