@@ -5,18 +5,17 @@ the event loop is never held for more than a few milliseconds.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from agent.files.lock import FileLock
 from agent.files.regular import resolved
-from agent.files.snapshot import read_packed, remove_unfinished, write_packed
+from agent.files.snapshot import read_packed, remove_unfinished
+from agent.runtime.packed_file import PackedFile
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.site.recent.day import Kept
@@ -27,7 +26,6 @@ log = structlog.get_logger("agent")
 VERSION = 1
 WRITE_S = 300.0
 UNITS_PER_SLICE = 250
-STOP_S = 2.0
 _MARK = b"hashsight recent\n"
 
 
@@ -68,11 +66,14 @@ class RecentFile:
         self._setup, self._tracker, self._wall = setup, parts.tracker, wall
         self._recent = parts.fan_out.recent
         config = setup().config
-        self._path = resolved(config.recent_path(setup().path)) if config.history.keep else None
-        self._lock: FileLock | None = None
-        # True once another agent had the lock: the file holds what it saw.
-        self._is_foreign = False
-        self._trouble: str | None = None
+        self._file: PackedFile | None = None
+        if config.history.keep:
+            self._file = PackedFile(
+                resolved(config.recent_path(setup().path)),
+                name="recent",
+                failed="last 24 hours not written",
+                mended="last 24 hours are written",
+            )
 
     def restore(self) -> int:
         """Take over what an earlier process kept, if it is fit; else start empty, and log why.
@@ -80,14 +81,15 @@ class RecentFile:
         Returns:
             The number of units restored.
         """
-        path, at = self._path, self._wall()
+        file, at = self._file, self._wall()
         self._recent.set_time(at)
-        if path is None:
+        if file is None:
             return 0
+        path = file.path
         try:
-            if self._take_lock(path):
+            if file.take_lock():
                 remove_unfinished(path)
-            elif self._is_foreign:
+            elif file.is_foreign:
                 return 0
             data = read_packed(path)
             if data is None:
@@ -122,28 +124,21 @@ class RecentFile:
 
     async def run(self) -> None:
         """Write every `WRITE_S` until cancelled."""
-        if self._path is None:
+        if self._file is None:
             return
         while True:
             await asyncio.sleep(WRITE_S)
-            await self._write(self._path)
+            await self._write(self._file)
 
-    async def _write(self, path: Path) -> None:
-        if not self._take_lock(path):
-            return
-        loop = asyncio.get_running_loop()
-        head, units = await run_slices(self._copied())
-        done: asyncio.Future[None] = loop.create_future()
+    async def _write(self, file: PackedFile) -> None:
+        if file.take_lock():
+            head, units = await run_slices(self._copied())
+            await file.replace(partial(_encoded, head, units))
 
-        def write() -> None:
-            trouble = _try_to_write(path, head, units)
-            # After the end of the loop there is no one to report to.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._close_write, done, trouble)
-
-        # A daemon: a disk that hangs must not keep the process alive.
-        threading.Thread(target=write, name="recent", daemon=True).start()
-        await done
+    async def close(self) -> None:
+        """Write once more, or give up after `packed_file.STOP_S`, and release the lock."""
+        if self._file is not None:
+            await self._file.close(partial(self._write, self._file))
 
     def _copied(self) -> Slices[tuple[_Head, list[Kept]]]:
         """Return the content of the file, each unit as it is when its slice is copied."""
@@ -153,52 +148,6 @@ class RecentFile:
             units += some
             yield
         return head, units
-
-    def _close_write(self, done: "asyncio.Future[None]", trouble: str | None) -> None:
-        self._note(trouble)
-        if not done.done():
-            done.set_result(None)
-
-    def _note(self, trouble: str | None) -> None:
-        """Log the outcome of a write if it is another than before."""
-        if trouble is not None and trouble != self._trouble:
-            log.error("last 24 hours not written", reason=trouble, file=str(self._path))
-        elif trouble is None and self._trouble is not None:
-            log.info("last 24 hours are written", file=str(self._path))
-        self._trouble = trouble
-
-    def _take_lock(self, path: Path) -> bool:
-        if self._lock is not None:
-            return True
-        try:
-            self._lock = FileLock(path)
-        except BlockingIOError:
-            self._is_foreign = True
-            self._note("another agent is writing it")
-        except OSError as error:
-            self._note(f"its lock cannot be taken: {error.strerror}")
-        return self._lock is not None
-
-    async def close(self) -> None:
-        """Write once more, or give up after `STOP_S`, and release the lock."""
-        if self._path is not None and self._lock is not None:
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await self._write(self._path)
-            except TimeoutError:
-                self._note("not within the time for a stop")
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-
-def _try_to_write(path: Path, head: _Head, units: list[Kept]) -> str | None:
-    """Write a file; return why it was not written, None if it was."""
-    try:
-        write_packed(path, _encoded(head, units))
-    except OSError as error:
-        return f"cannot be written: {error.strerror}"
-    return None
 
 
 def _encoded(head: _Head, units: list[Kept]) -> bytes:

@@ -5,18 +5,17 @@ and writes. It costs 1/50 of a core at most, because the next one waits for 50 t
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from agent.files.lock import FileLock
 from agent.files.regular import resolved
-from agent.files.snapshot import read_packed, remove_unfinished, write_packed
+from agent.files.snapshot import read_packed, remove_unfinished
+from agent.runtime.packed_file import PackedFile
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standstill import read_clocks
@@ -30,7 +29,6 @@ log = structlog.get_logger("agent")
 
 UNITS_PER_SLICE = 250
 REST_RATIO = 50
-STOP_S = 2.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MARK = b"hashsight snapshot\n"
 
@@ -86,12 +84,18 @@ class Snapshots:
         self._own = parts.fan_out.metrics.own
         self._own.restored_units = lambda: self._rounds.lateness.restored
         config = setup().config
-        # A link is followed, not replaced: it may lead to a disk that is made for many writes.
-        self._path = resolved(config.snapshot_path(setup().path)) if config.snapshot.keep else None
-        self._lock: FileLock | None = None
+        self._file: PackedFile | None = None
+        if config.snapshot.keep:
+            self._file = PackedFile(
+                # A link is followed, not replaced: it may lead to a disk that is made for many writes.
+                resolved(config.snapshot_path(setup().path)),
+                name="snapshot",
+                failed="snapshot not written",
+                mended="snapshot is written",
+                on_outcome=self._count,
+            )
         self._wall, self._clock, self._boot_s = wall, clock, boot_s
         self._boot_id = _read_boot_id() if boot_id is None else boot_id
-        self._trouble: str | None = None
         self._encoder = msgspec.msgpack.Encoder()
 
     def restore(self) -> int:
@@ -100,9 +104,9 @@ class Snapshots:
         Returns:
             The number of units restored.
         """
-        path = self._path
-        if path is None or not self._take_lock(path):
+        if self._file is None or not self._file.take_lock():
             return 0
+        path = self._file.path
         try:
             remove_unfinished(path)
             data = read_packed(path)
@@ -155,48 +159,30 @@ class Snapshots:
 
     async def run(self) -> None:
         """Write once an interval until cancelled."""
-        if self._path is None:
+        if self._file is None:
             return
         rest_s = 0.0
         while True:
             await asyncio.sleep(max(self._setup().config.poll.interval_s, rest_s))
-            rest_s = await self._write(self._path) * REST_RATIO
+            rest_s = await self._write(self._file) * REST_RATIO
 
-    async def _write(self, path: Path) -> float:
+    async def _write(self, file: PackedFile) -> float:
         """Write a snapshot; return the CPU time that it took, s."""
-        if not self._take_lock(path):
+        if not file.take_lock():
             return 0.0
-        loop = asyncio.get_running_loop()
         data, packed_s = await run_slices(self.packed())
-        done: asyncio.Future[float] = loop.create_future()
+        return packed_s + await file.replace(lambda: data)
 
-        def write() -> None:
-            cpu_s, trouble = time.thread_time(), _try_to_write(path, data)
-            cpu_s = time.thread_time() - cpu_s
-            # After the end of the loop nobody waits for it.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._close_write, done, trouble, cpu_s)
+    async def close(self) -> None:
+        """Write the last snapshot, or give up after `packed_file.STOP_S`, and release the lock."""
+        if self._file is not None:
+            await self._file.close(partial(self._write, self._file))
 
-        # A daemon: a disk that hangs must not keep the process alive.
-        threading.Thread(target=write, name="snapshot", daemon=True).start()
-        return packed_s + await done
-
-    def _close_write(self, done: "asyncio.Future[float]", trouble: str | None, cpu_s: float) -> None:
-        self._note(trouble)
-        if not done.done():
-            done.set_result(cpu_s)
-
-    def _note(self, trouble: str | None) -> None:
-        """Count the outcome of a write, and log it if it is another than before."""
+    def _count(self, trouble: str | None) -> None:
         if trouble is None:
             self._own.snapshot_at = self._wall()
         else:
             self._own.snapshot_errors += 1
-        if trouble is not None and trouble != self._trouble:
-            log.error("snapshot not written", reason=trouble, file=str(self._path))
-        elif trouble is None and self._trouble is not None:
-            log.info("snapshot is written", file=str(self._path))
-        self._trouble = trouble
 
     def packed(self) -> Slices[tuple[bytes, float]]:
         """Return the content of the file, each unit as it is when its slice is packed, and the time it took, s."""
@@ -218,38 +204,6 @@ class Snapshots:
             began = time.thread_time()
         data = _MARK + encoder.encode(_Packed(header, units))
         return data, worked_s + time.thread_time() - began
-
-    def _take_lock(self, path: Path) -> bool:
-        if self._lock is not None:
-            return True
-        try:
-            self._lock = FileLock(path)
-        except BlockingIOError:
-            self._note("another agent is writing it")
-        except OSError as error:
-            self._note(f"its lock cannot be taken: {error.strerror}")
-        return self._lock is not None
-
-    async def close(self) -> None:
-        """Write the last snapshot, or give up after `STOP_S`, and release the lock."""
-        if self._path is not None and self._lock is not None:
-            try:
-                async with asyncio.timeout(STOP_S):
-                    await self._write(self._path)
-            except TimeoutError:
-                self._note("not within the time for a stop")
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
-
-def _try_to_write(path: Path, data: bytes) -> str | None:
-    """Write a file; return why it was not written, None if it was."""
-    try:
-        write_packed(path, data)
-    except OSError as error:
-        return f"cannot be written: {error.strerror}"
-    return None
 
 
 def _read_boot_id() -> str:

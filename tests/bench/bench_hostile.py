@@ -84,7 +84,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--before", metavar="REV", help="a commit whose agent is measured first")
+    parser.add_argument(
+        "--settle", type=float, metavar="SECONDS", help="before each run; default: until what was is stale"
+    )
     given = parser.parse_args()
+    if given.settle is None:
+        given.settle = SETTLE_INTERVALS * given.interval + DEADLINE_S
     most = max(given.hostile)
     with contextlib.ExitStack() as stack:
         trees = [stack.enter_context(tree_of(given.before))] if given.before else []
@@ -134,7 +139,7 @@ def run(tree: Path, site: Site, given: argparse.Namespace, kind: str | None, cou
             fault, values = KINDS[kind]
             site.inject(fault, hostile, **values)
         try:
-            time.sleep(SETTLE_INTERVALS * given.interval + DEADLINE_S)
+            time.sleep(given.settle)
             return measured(process.pid, site, given.seconds, [] if kind in READABLE else hostile)
         finally:
             asked(site.control, "DELETE", "/faults")

@@ -1,7 +1,7 @@
 """A scan of simulated units among silent addresses, in network namespaces of its own, beside other clients' scans.
 
     python tests/bench/bench_scan.py [--units 441] [--repeats 5] [--large-units 10000] [--large-repeats 10] [--alone]
-                                     [--no-small] [--no-large] [--delay-ms 50] [--loss 0.02]
+                                     [--no-small] [--no-large] [--delay-ms 50] [--loss 0.02] [--interval 5]
 
 Two namespaces hold the scanner and the farm, joined by a pair of virtual interfaces. Only the units' addresses exist in
 the farm's; packets to the others are dropped there without a word. A link with latency and losses is made with netem
@@ -38,22 +38,21 @@ HEAD_BYTES = 65_536
 FINDS = b'"found": ['
 MATE = "h1"
 
-INTERVAL_S = 5
 WEB = "127.0.0.1:9184"
-CONFIG = f"""
+CONFIG = """
 [site]
 name = "bench"
 count_simulated = true
 [ledger]
 file = "ledger.csv"
 [poll]
-interval_s = {INTERVAL_S}
+interval_s = {interval_s}
 [identity]
 enabled = false
 [history]
 keep = false
 [web]
-listen = "{WEB}"
+listen = "{listen}"
 """
 
 PYASIC = """
@@ -106,6 +105,7 @@ def main() -> None:
     parser.add_argument("--delay-ms", type=float, default=50.0)
     parser.add_argument("--loss", type=float, default=0.02)
     parser.add_argument("--alone", action="store_true", help="leave other clients out")
+    parser.add_argument("--interval", type=int, default=5, help="of the agent that polls beside a scan, s")
     parser.add_argument("--no-small", action="store_true", help="leave the small network out")
     parser.add_argument("--no-large", action="store_true", help="leave the large network out")
     given = parser.parse_args()
@@ -113,14 +113,15 @@ def main() -> None:
         print("left out: network namespaces need root and ip(8) (Debian package iproute2)")
         return
     if not given.no_small:
-        small(given)
-        beside(given)
+        with spans() as (near, far), farm(far, SMALL, given.units) as ledger:
+            small(given, near)
+            beside(given, near, ledger)
     if not given.no_large:
         large(given)
 
 
-def small(given: argparse.Namespace) -> None:
-    """Scan a /22 several times, in turn with other clients."""
+def small(given: argparse.Namespace, near: str) -> None:
+    """Scan a /22 several times from a namespace, in turn with other clients."""
     print(f"{given.units} units in {SMALL}, among addresses that drop packets")
     clients: dict[str, tuple[str, ...]] = {"hashsight": ours(SMALL)}
     if not given.alone:
@@ -135,10 +136,9 @@ def small(given: argparse.Namespace) -> None:
             else:
                 clients[name] = (sys.executable, "-c", code, SMALL, limit)
     runs: dict[str, list[Run]] = {name: [] for name in clients}
-    with spans() as (near, far), farm(far, SMALL, given.units):
-        for _ in range(given.repeats):
-            for name, command in clients.items():
-                runs[name].append(measured(near, command))
+    for _ in range(given.repeats):
+        for name, command in clients.items():
+            runs[name].append(measured(near, command))
     fastest = statistics.median(run.took_s for run in runs["hashsight"])
     for name, some in runs.items():
         took_s = statistics.median(run.took_s for run in some)
@@ -148,15 +148,15 @@ def small(given: argparse.Namespace) -> None:
     verdict(identified == given.units, f"{identified} of {given.units} identified", "all, in each run")
 
 
-def beside(given: argparse.Namespace) -> None:
+def beside(given: argparse.Namespace, near: str, ledger: Path) -> None:
     """Scan the /22 while an agent polls its units."""
-    print(f"the same, while an agent polls the {given.units} units every {INTERVAL_S} s")
-    with spans() as (near, far), farm(far, SMALL, given.units) as ledger, polling_agent(near, ledger):
+    print(f"the same, while an agent polls the {given.units} units every {given.interval} s")
+    with polling_agent(near, ledger, given.interval):
         before = polls(near)
         for _ in range(given.repeats):
             run = measured(near, ours(SMALL))
             verdict(run.identified == given.units, f"{run.identified} identified in {run.took_s:.2f} s", "all")
-        time.sleep(2 * INTERVAL_S)
+        time.sleep(2 * given.interval)
         after = polls(near)
     made, missed = (after[place] - before[place] for place in range(2))
     verdict(not missed, f"{missed:,.0f} of {made:,.0f} polls failed or were skipped", "none")
@@ -338,10 +338,10 @@ def farm(namespace: str, network: str, units: int) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def polling_agent(namespace: str, ledger: Path) -> Iterator[None]:
+def polling_agent(namespace: str, ledger: Path, interval_s: int) -> Iterator[None]:
     """Run an agent in a namespace inside the block, once it has polled every unit."""
     config = ledger.with_name("site.toml")
-    config.write_text(CONFIG, encoding="utf-8")
+    config.write_text(CONFIG.format(interval_s=interval_s, listen=WEB), encoding="utf-8")
     command = (*pinned(0), sys.executable, "-m", "agent", "run", "--config", str(config))
     with ledger.with_name("agent.log").open("wb") as log:
         process = subprocess.Popen(inside(namespace, *command), stdout=log, stderr=log, cwd=ROOT, env=environment())

@@ -143,7 +143,10 @@ def printed(name: str, *options: str) -> str:
         ),
         (
             "bench_hostile.py",
-            ("--units", "20", "--hostile", "1", "--interval", "1", "--seconds", "2", "--kinds", "nans"),
+            (
+                *("--units", "20", "--hostile", "1", "--kinds", "nans"),
+                *("--interval", "1", "--settle", "1", "--seconds", "2"),
+            ),
             (
                 rf"1 nans +published {NUMBER}% of {NUMBER}% true, [0-9]+ unreachable;",
                 rf"{NUMBER} \+ {NUMBER} failed polls/s, {NUMBER}% of a core, {NUMBER} MB, {NUMBER} ms of CPU a hostile",
@@ -161,7 +164,7 @@ def printed(name: str, *options: str) -> str:
         ),
         (
             "bench_scan.py",
-            ("--units", "5", "--repeats", "1", "--large-units", "5", "--alone", "--no-large"),
+            ("--units", "5", "--repeats", "1", "--interval", "1", "--alone", "--no-large"),
             (
                 rf"{LEFT_OUT}|hashsight +{NUMBER} s, [0-5] identified, {NUMBER} s of CPU",
                 rf"{LEFT_OUT}|(?:NOT REACHED|reached): [0-5] of 5 identified \(all, in each run\)",

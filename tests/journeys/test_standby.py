@@ -45,12 +45,12 @@ class Two:
 
         await until(is_ready, self.standby, PATIENT_S)
 
-    async def until_looked_at(self) -> None:
-        """Wait until the standby has looked at every unit, which takes ten intervals at its pace."""
+    async def until_looking(self) -> None:
+        """Wait until the standby has looked at some units, as a standby does all the time."""
 
         async def has_looked() -> bool:
             units = (await get_json(f"{self.url}/api/v1/units?limit=1000"))["units"]
-            return all(unit["state"] is not None for unit in units)
+            return any(unit["state"] is not None for unit in units)
 
         await until(has_looked, self.standby, PATIENT_S)
 
@@ -94,6 +94,8 @@ async def two(folder: Path) -> AsyncIterator[tuple[Two, Any]]:
 async def test_a_killed_primary_is_replaced_and_gets_its_place_back(tmp_path: Path) -> None:
     """While the primary runs the standby shows nothing of the site; then all of it; then nothing again."""
     async with two(tmp_path) as (both, (first, _)):
+        await both.until_role("standby")
+        await both.until_looking()
         site = await both.until_role("standby")
         assert site["figures"] is None
         assert site["not_ready_reason"] == f"this agent stands by for {both.wire.url}"
@@ -101,7 +103,6 @@ async def test_a_killed_primary_is_replaced_and_gets_its_place_back(tmp_path: Pa
         assert await both.is_active() == 0
         status, text = await get(f"{both.url}/readyz")
         assert (status, text) == (503, f"this agent stands by for {both.wire.url}\n")
-        await both.until_looked_at()
         first.process.kill()
         await first.process.wait()
         site = await both.until_role("active")
@@ -127,7 +128,6 @@ async def test_a_partition_makes_two_and_is_seen(tmp_path: Path) -> None:
     """The wire passes nothing and closes nothing: both publish, the standby says so, and it ends with the cut."""
     async with two(tmp_path) as (both, (first, first_url)):
         await both.until_role("standby")
-        await both.until_looked_at()
         both.wire.is_cut = True
         await both.until_role("active")
         assert first.process.returncode is None

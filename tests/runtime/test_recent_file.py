@@ -9,7 +9,7 @@ from exporter_cases import entry, reading, status
 
 from agent.app import Agent
 from agent.files.snapshot import read_packed, write_packed
-from agent.runtime import recent_file
+from agent.runtime import packed_file, recent_file
 from agent.runtime.recent_file import RecentFile
 from agent.runtime.setup import load_setup
 from agent.site.recent.day import RING_BYTES, SLOT_S, Kept
@@ -123,7 +123,7 @@ async def test_a_file_on_a_read_only_disk_is_read(folder: Path, monkeypatch: pyt
     def read_only(path: Path) -> None:
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr(recent_file, "FileLock", read_only)
+    monkeypatch.setattr(packed_file, "FileLock", read_only)
     units, _, logged = restored(folder)
     assert units == 2
     assert logged == [
@@ -144,13 +144,13 @@ async def test_a_full_disk_is_logged_once(folder: Path, monkeypatch: pytest.Monk
     """A write that fails is one line, however often it fails, and another once it works again."""
     _, file = new(folder)
     file.restore()
-    assert file._path is not None
+    assert file._file is not None
     with structlog.testing.capture_logs() as logs:
         with monkeypatch.context() as patched:
-            patched.setattr(recent_file, "write_packed", _no_space)
-            await file._write(file._path)
-            await file._write(file._path)
-        await file._write(file._path)
+            patched.setattr(packed_file, "write_packed", _no_space)
+            await file._write(file._file)
+            await file._write(file._file)
+        await file._write(file._file)
     assert [(log["event"], log.get("reason")) for log in logs] == [
         ("last 24 hours not written", "cannot be written: No space left on device"),
         ("last 24 hours are written", None),

@@ -16,6 +16,7 @@ from agent.app import Agent
 from agent.exporters.web.site_answers import site_answer
 from agent.exporters.web.unit_answers import unit_row
 from agent.files.snapshot import read_packed, write_packed
+from agent.runtime.packed_file import PackedFile
 from agent.runtime.setup import load_setup
 from agent.runtime.snapshots import Snapshots
 from agent.runtime.standstill import Clocks
@@ -72,14 +73,13 @@ class Process:
 
     async def write(self) -> None:
         """Write a snapshot, as once an interval."""
-        assert self.agent.snapshots._path is not None
-        await self.agent.snapshots._write(self.agent.snapshots._path)
+        assert self.agent.snapshots._file is not None
+        await self.agent.snapshots._write(self.agent.snapshots._file)
 
     def kill(self) -> None:
         """Let go of what the end of a process lets go of."""
-        lock = self.agent.snapshots._lock
-        if lock is not None:
-            lock.close()
+        if self.agent.snapshots._file is not None:
+            self.agent.snapshots._file.release()
 
     def efficiency(self) -> float | None:
         """Make a round and return operating over deployed as `/metrics` shows it; None if it shows none."""
@@ -442,7 +442,7 @@ async def test_the_next_write_waits_for_fifty_times_the_work(folder: Path, monke
         if len(waits) == 3:
             raise asyncio.CancelledError
 
-    async def write(_: Path) -> float:
+    async def write(_: PackedFile) -> float:
         return 0.01 if len(waits) == 2 else 1.0
 
     monkeypatch.setattr("agent.runtime.snapshots.asyncio.sleep", wait)

@@ -220,7 +220,7 @@ def test_no_counter_makes_a_figure_below_zero_or_more_than_it_rose(steps: list[t
 
 def test_a_unit_costs_less_than_a_kilobyte() -> None:
     """After two days of counters the memory is bounded, dictionaries included."""
-    units = 200
+    units = 50
     statuses = [polled(0.0, 0.0, 0.0, f"u{number}") for number in range(units)]
     tracemalloc.start()
     try:

@@ -167,10 +167,10 @@ def test_an_empty_schedule_has_nothing_due() -> None:
     assert (len(one), one.next_due(), one.pop_due(1e9, 10)) == (0, None, [])
 
 
-# The interval is 8 s, the most is 64 s; the jitter takes a wait down to one half of it, and never under the interval.
+# The interval is 8 s, the most is 64 s; two failures change nothing. The jitter takes a wait down to one half of it, and never under the interval.
 @pytest.mark.parametrize(
     ("failures", "shortest_s", "longest_s"),
-    [(0, 8, 8), (1, 8, 8), (2, 8, 16), (3, 16, 32), (4, 32, 64), (5, 32, 64), (17, 32, 64), (10**6, 32, 64)],
+    [(0, 8, 8), (1, 8, 8), (2, 8, 8), (3, 16, 32), (4, 32, 64), (5, 32, 64), (17, 32, 64), (10**6, 32, 64)],
 )
 def test_waits_double_up_to_the_most(failures: int, shortest_s: float, longest_s: float) -> None:
     """Literal bounds of the wait after so many failures in a row."""
@@ -186,7 +186,7 @@ def test_waits_double_up_to_the_most(failures: int, shortest_s: float, longest_s
     assert waits == [shortest_s, pytest.approx(longest_s)]
 
 
-@given(st.integers(1, 10**9), st.floats(0, 1, exclude_max=True), st.floats(0.1, 1e3), moments, st.floats(0, 1))
+@given(st.integers(3, 10**9), st.floats(0, 1, exclude_max=True), st.floats(0.1, 1e3), moments, st.floats(0, 1))
 def test_a_wait_is_at_least_an_interval_and_at_most_the_most(
     failures: int, dice: float, backoff_max_s: float, start: float, took: float
 ) -> None:
@@ -199,6 +199,90 @@ def test_a_wait_is_at_least_an_interval_and_at_most_the_most(
     assert following is not None
     slack_s = 4 * math.ulp(following)
     assert INTERVAL_S - slack_s <= following - now <= max(backoff_max_s, INTERVAL_S) + slack_s
+
+
+@pytest.mark.parametrize("took_s", [0.0, 2.0, 7.9])
+def test_two_polls_may_fail_and_the_next_still_comes_at_a_regular_time(took_s: float) -> None:
+    """A silent unit whose last reading still counts is asked three times an interval apart, however long it is silent."""
+    one = schedule([UNITS[0]])
+    for failures in (1, 2):
+        [(_, due)] = one.pop_due(failures * INTERVAL_S, 10)
+        one.back_off(UNITS[0], failures, now=due + took_s)
+    [(_, third)] = one.pop_due(3 * INTERVAL_S, 10)
+    assert third == one.phase_s(UNITS[0]) + 2 * INTERVAL_S
+    one.back_off(UNITS[0], 3, now=third + took_s)
+    assert one.next_due() == third + took_s + 16
+
+
+def failed(unit_ids: Iterable[str], *, failures: int = 9) -> Schedule:
+    """Return a schedule at its first interval's end, when all these units failed for the longest back-off."""
+    one = schedule(unit_ids)
+    drain(one, INTERVAL_S)
+    for unit_id in unit_ids:
+        one.back_off(unit_id, failures, now=INTERVAL_S)
+    return one
+
+
+def test_a_silent_unit_that_answers_brings_the_others_forward() -> None:
+    """Once one answers, all others come at a regular time, after half an interval and before one and a half."""
+    one = failed(UNITS)
+    one.resume(UNITS[0], now=INTERVAL_S + 1)
+    soon = {unit_id: at - INTERVAL_S - 1 for unit_id, at in drain(one, 2.5 * INTERVAL_S + 1) if unit_id != UNITS[0]}
+    assert len(soon) == len(UNITS) - 1
+    assert all(INTERVAL_S / 2 < after <= 1.5 * INTERVAL_S for after in soon.values())
+    assert all((at + INTERVAL_S + 1 - one.phase_s(unit_id)) % INTERVAL_S == 0 for unit_id, at in soon.items())
+
+
+@pytest.mark.parametrize("failures", [0, 2])
+def test_an_answer_of_a_unit_that_could_be_reached_brings_none_forward(failures: int) -> None:
+    """Only a unit that could not be reached at its last poll says that a path is back; two failures are enough."""
+    one = failed(UNITS[1:])
+    one.add(UNITS[0], now=INTERVAL_S)
+    if failures:
+        one.back_off(UNITS[0], failures, now=INTERVAL_S)
+    one.resume(UNITS[0], now=INTERVAL_S + 1)
+    others = {unit_id for unit_id, _ in drain(one, 2.5 * INTERVAL_S + 1)} - {UNITS[0]}
+    assert others == (set(UNITS[1:]) if failures else set())
+
+
+def test_an_answer_brings_a_postponed_unit_forward_only_if_it_is_silent() -> None:
+    """Whoever costs too much CPU answers, and waits until that is paid off."""
+    one = schedule(UNITS[:3])
+    drain(one, INTERVAL_S)
+    one.postpone(UNITS[1], 60.0, now=INTERVAL_S)
+    for unit_id in (UNITS[0], UNITS[2]):
+        one.back_off(unit_id, 9, now=INTERVAL_S)
+    one.resume(UNITS[0], now=INTERVAL_S)
+    assert {unit_id for unit_id, _ in drain(one, 3 * INTERVAL_S)} == {UNITS[0], UNITS[2]}
+
+
+def test_one_answer_brings_a_bounded_number_forward() -> None:
+    """64 at most, those that failed last: a site of 100,000 silent units does not hold the event loop."""
+    unit_ids = [f"u{number}" for number in range(200)]
+    one = failed(unit_ids)
+    one.resume("u0", now=INTERVAL_S)
+    assert {unit_id for unit_id, _ in drain(one, 2.5 * INTERVAL_S)} == {"u0", *unit_ids[-64:]}
+
+
+@pytest.mark.parametrize("dice", [0, 3, 7])
+def test_a_unit_that_comes_and_goes_costs_dead_ones_twice_as_many_polls_at_most(dice: int) -> None:
+    """Beside a unit that answers every other poll, 40 dead ones are asked at most twice in a back-off."""
+    dead = [f"dead{number}" for number in range(40)]
+
+    def polls(*, comes_and_goes: bool) -> int:
+        one = schedule([*dead, "flaps"], dice=dice / 8)
+        asked: Counter[str] = Counter()
+        for tick in range(2000):
+            now = tick * INTERVAL_S / 8
+            for unit_id, _ in one.pop_due(now, 1000):
+                asked[unit_id] += 1
+                if unit_id == "flaps" and comes_and_goes and asked[unit_id] % 2:
+                    one.resume(unit_id, now=now)
+                else:
+                    one.back_off(unit_id, 1 if unit_id == "flaps" else asked[unit_id], now=now)
+        return sum(asked[unit_id] for unit_id in dead)
+
+    assert polls(comes_and_goes=True) <= 2 * polls(comes_and_goes=False)
 
 
 def test_jitter_spreads_units_that_failed_together() -> None:
@@ -330,6 +414,9 @@ class NaiveSchedule:
         self.phases = phases
         self.due: dict[str, Fraction] = {}
         self.backed_off: set[str] = set()
+        self.silent: set[str] = set()
+        self.resting: list[str] = []
+        self.advanced: set[str] = set()
 
     def regular(self, unit_id: str, now: Fraction) -> Fraction:
         """Return the first regular time after `now`, by counting intervals."""
@@ -342,6 +429,9 @@ class NaiveSchedule:
             unit_id: self.due[unit_id] if unit_id in self.due else self.regular(unit_id, now) for unit_id in unit_ids
         }
         self.backed_off &= unit_ids
+        self.silent &= unit_ids
+        self.advanced &= unit_ids
+        self.resting = [unit_id for unit_id in self.resting if unit_id in unit_ids]
 
     def pop_due(self, now: Fraction, limit: int) -> list[tuple[str, Fraction]]:
         """Take the earliest, one after the other."""
@@ -352,18 +442,35 @@ class NaiveSchedule:
                 break
             at, unit_id = due[0]
             taken.append((unit_id, at))
+            self.resting = [each for each in self.resting if each != unit_id]
             self.due[unit_id] = at + 8 if at + 8 > now else self.regular(unit_id, now)
         return taken
 
     def back_off(self, unit_id: str, failures: int, dice: Fraction, now: Fraction) -> None:
-        """Double the wait with each failure, up to 64 s, and apply the jitter to its upper half."""
-        if unit_id in self.due:
-            self.backed_off.add(unit_id)
-            wait = min(64, 8 * 2 ** (failures - 1))
-            self.due[unit_id] = max(self.due[unit_id], now + max(8, Fraction(wait, 2) * (1 + dice)))
+        """Double the wait with each failure from the third on, up to 64 s, and apply the jitter to its upper half."""
+        if unit_id not in self.due:
+            return
+        self.silent.add(unit_id)
+        if failures <= 2:
+            return
+        self.backed_off.add(unit_id)
+        wait = min(64, 8 * 2 ** (failures - 1))
+        self.due[unit_id] = max(self.due[unit_id], now + max(8, Fraction(wait, 2) * (1 + dice)))
+        if unit_id in self.advanced:
+            self.advanced.remove(unit_id)
+        elif unit_id not in self.resting:
+            self.resting.append(unit_id)
 
     def resume(self, unit_id: str, now: Fraction) -> None:
-        """Go back to the regular times."""
+        """Go back to the regular times; if the unit was silent, bring all that rest forward."""
+        if unit_id in self.silent:
+            self.silent.remove(unit_id)
+            self.advanced.discard(unit_id)
+            for each in self.resting:
+                if each != unit_id and self.regular(each, now + 4) < self.due[each]:
+                    self.due[each] = self.regular(each, now + 4)
+                    self.advanced.add(each)
+            self.resting = []
         if unit_id in self.backed_off:
             self.backed_off.remove(unit_id)
             self.due[unit_id] = self.regular(unit_id, now)

@@ -195,7 +195,7 @@ def readings(draw: st.DrawFn, numbers: Numbers, unit_id: str = "u1") -> UnitRead
 
 
 @st.composite
-def fleets(draw: st.DrawFn, numbers: Numbers, most: int = 8) -> list[Case]:
+def fleets(draw: st.DrawFn, numbers: Numbers, most: int = 5) -> list[Case]:
     """Draw up to `most` units over three containers, in every condition."""
     return [
         Case(

@@ -173,7 +173,7 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
     ),
     _own(
         "miner_agent_unread_fields",
-        "Fields of units' replies that the agent does not read and nobody left out on purpose, each once a firmware;"
+        "Fields of units' replies that the agent neither reads nor leaves out on purpose, each once a firmware;"
         " /api/v1/unread names them.",
         lambda own: (((), own.unread_fields() if own.unread_fields else None),),
     ),
