@@ -125,7 +125,7 @@ class Schedule:
             heapq.heappush(self._heap, (at, unit_id))
 
     def back_off(self, unit_id: str, failures: int, *, now: float) -> None:
-        """Note that a unit cannot be reached, `failures` times in a row; after more than two, postpone its next poll."""
+        """Note the last of `failures` failed connections in a row; from the third on, postpone the next poll."""
         if unit_id not in self._due:
             return
         self._silent.add(unit_id)

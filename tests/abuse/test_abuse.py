@@ -38,7 +38,7 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
 
 
 def test_ten_scrapers_lose_nothing(tmp_path: Path) -> None:
-    """Ten clients scrape an agent at once: the line and the table say what came of it, and the run ends with status 0."""
+    """Ten clients scrape an agent at once: line and table say what came of it, and the run ends with status 0."""
     returned, shown = run(tmp_path, "--only", SMALLEST, "--minutes", "0.1", "--bound", *PATIENT)
     assert returned == 0, shown
     line = next(line for line in shown.splitlines() if SMALLEST in line)

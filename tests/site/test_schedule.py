@@ -167,7 +167,8 @@ def test_an_empty_schedule_has_nothing_due() -> None:
     assert (len(one), one.next_due(), one.pop_due(1e9, 10)) == (0, None, [])
 
 
-# The interval is 8 s, the most is 64 s; two failures change nothing. The jitter takes a wait down to one half of it, and never under the interval.
+# The interval is 8 s, the most is 64 s; two failures change nothing. The jitter takes a wait down to one half, but
+# never under the interval.
 @pytest.mark.parametrize(
     ("failures", "shortest_s", "longest_s"),
     [(0, 8, 8), (1, 8, 8), (2, 8, 8), (3, 16, 32), (4, 32, 64), (5, 32, 64), (17, 32, 64), (10**6, 32, 64)],
@@ -203,7 +204,7 @@ def test_a_wait_is_at_least_an_interval_and_at_most_the_most(
 
 @pytest.mark.parametrize("took_s", [0.0, 2.0, 7.9])
 def test_two_polls_may_fail_and_the_next_still_comes_at_a_regular_time(took_s: float) -> None:
-    """A silent unit whose last reading still counts is asked three times an interval apart, however long it is silent."""
+    """A silent unit whose last reading still counts is asked three times, each an interval apart."""
     one = schedule([UNITS[0]])
     for failures in (1, 2):
         [(_, due)] = one.pop_due(failures * INTERVAL_S, 10)
@@ -246,7 +247,7 @@ def test_an_answer_of_a_unit_that_could_be_reached_brings_none_forward(failures:
 
 
 def test_an_answer_brings_a_postponed_unit_forward_only_if_it_is_silent() -> None:
-    """Whoever costs too much CPU answers, and waits until that is paid off."""
+    """A unit that costs too much CPU was not silent, and waits until its cost is paid off."""
     one = schedule(UNITS[:3])
     drain(one, INTERVAL_S)
     one.postpone(UNITS[1], 60.0, now=INTERVAL_S)
