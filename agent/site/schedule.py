@@ -5,12 +5,12 @@ Pure: the clock and the random numbers are arguments.
     due = phase(unit_id) + k * interval         the phase is the unit's own, so it does not move when others come and go
     after 1 or 2 failures to connect            the same: its last reading still counts, and one poll may renew it
     after n failures to connect                 interval * 2^(n-1), at most `backoff_max_s`, times a jitter in [1/2, 1]
-    when another silent unit answers            a regular time, once: what kept both silent may be over
+    when another silent unit answers            a regular time, sooner: what kept both silent may be over
     after a poll that was late                  an interval after it (`defer`), until polls are on time again
 
 A network that fails and returns takes many units with it. The first to answer brings others forward, and each of these
-some more. A silent unit is brought forward once between two polls of its back-off, so that one which comes and goes
-makes dead ones cost twice as much at most.
+some more. A silent unit still rests for a quarter of the longest back-off, so that units which come and go make dead
+ones cost four times as much at most.
 
 A unit taken at its regular time is due again an interval later, after every unit taken before it: these wait in a
 queue. All others wait in a heap, which with 10,000 units costs several times as much (DECISIONS 52).
@@ -25,6 +25,7 @@ from zlib import crc32
 _REGULAR_FAILURES = 2
 # Each answer brings so many units forward that a few reach a whole site, and so few that it does not hold the loop.
 _MOST_ADVANCED = 64
+_REST_RATIO = 0.25
 
 
 class Schedule:
@@ -45,10 +46,9 @@ class Schedule:
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
         self._backed_off: set[str] = set()
-        # Units whose latest connection failed; those of them that wait and may be brought forward; those that were.
+        # Units whose latest connection failed, and since when those of them wait that may be brought forward.
         self._silent: set[str] = set()
-        self._resting: dict[str, None] = {}
-        self._advanced: set[str] = set()
+        self._resting: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._due)
@@ -64,9 +64,9 @@ class Schedule:
             for unit_id in unit_ids
         }
         self._due = due
-        for units in (self._backed_off, self._silent, self._advanced):
-            units.intersection_update(due)
-        self._resting = {unit_id: None for unit_id in self._resting if unit_id in due}
+        self._backed_off &= due.keys()
+        self._silent &= due.keys()
+        self._resting = {unit_id: since for unit_id, since in self._resting.items() if unit_id in due}
         self._queue = deque(sorted((at, unit_id) for unit_id, at in due.items()))
         self._heap = []
 
@@ -133,11 +133,7 @@ class Schedule:
             return
         wait_s = min(self._backoff_max_s, self.interval_s * 2.0 ** min(failures - 1, 16))
         self.postpone(unit_id, wait_s * (0.5 + 0.5 * self._jitter()), now=now)
-        if unit_id in self._advanced:
-            # Its latest poll was the one beside the back-off.
-            self._advanced.remove(unit_id)
-        else:
-            self._resting[unit_id] = None
+        self._resting[unit_id] = now
 
     def postpone(self, unit_id: str, wait_s: float, *, now: float) -> None:
         """Postpone a unit's next poll, by at least one interval and at most the longest back-off."""
@@ -165,15 +161,14 @@ class Schedule:
     def _forget_silence(self, unit_id: str) -> None:
         self._silent.discard(unit_id)
         self._resting.pop(unit_id, None)
-        self._advanced.discard(unit_id)
 
     def _advance_some(self, now: float) -> None:
         """Bring units forward to a regular time at least half an interval away, those first that failed last."""
         for _ in range(min(_MOST_ADVANCED, len(self._resting))):
-            unit_id, _ = self._resting.popitem()
-            at = self._next_regular(unit_id, now + self.interval_s / 2)
+            unit_id, since = self._resting.popitem()
+            rested_at = since + _REST_RATIO * self._backoff_max_s
+            at = self._next_regular(unit_id, max(now + self.interval_s / 2, rested_at))
             if at < self._due[unit_id]:
-                self._advanced.add(unit_id)
                 self._move(unit_id, at)
 
     def next_due(self) -> float | None:

@@ -109,7 +109,7 @@ def test_a_link_that_comes_and_goes_makes_no_unit_unreachable(period_s: float) -
 
 
 @pytest.mark.parametrize("outage_s", [30.0, 100.0, 400.0])
-def test_after_an_outage_all_units_are_there_within_three_intervals_of_the_first(outage_s: float) -> None:
+def test_after_an_outage_all_units_are_there_within_half_a_minute_of_the_first(outage_s: float) -> None:
     """However long the path was gone, the first unit that answers brings the others back before their back-off."""
     network = Network(lambda at: not 1020.0 <= at < 1020.0 + outage_s)
     network.run(20.0)
@@ -119,7 +119,7 @@ def test_after_an_outage_all_units_are_there_within_three_intervals_of_the_first
     assert len(network.blamed()) == UNITS
     while len(network.blamed()) == UNITS:
         network.run(STEP_S)
-    network.run(3 * INTERVAL_S)
+    network.run(30.0)
     assert network.blamed() == []
 
 
