@@ -82,8 +82,7 @@ _POWER = (
 _SOURCES = "{{ value_json.figures.watts_by_source | tojson }}"
 
 _ENERGY = (
-    "{{ none if value_json.joules_by_source | length == 0"
-    " else (value_json.joules_by_source.values() | sum) / 3.6e6 }}"
+    "{{ none if value_json.joules_by_source | length == 0 else (value_json.joules_by_source.values() | sum) / 3.6e6 }}"
 )
 _ENERGY_SOURCES = "{{ value_json.joules_by_source | tojson }}"
 
@@ -102,9 +101,7 @@ _SENSORS = (
     _Sensor("unreachable", "Unreachable hashrate", "{{ value_json.figures.losses_hs.unreachable / 1e12 }}", "TH/s"),
     _Sensor("power", "Power", _POWER, "W", "power", digits=0, attributes=_SOURCES),
     # The counter begins at zero with each run of the agent, which is what this class is for.
-    _Sensor(
-        "energy", "Energy", _ENERGY, "kWh", "energy", "total_increasing", digits=1, attributes=_ENERGY_SOURCES
-    ),
+    _Sensor("energy", "Energy", _ENERGY, "kWh", "energy", "total_increasing", digits=1, attributes=_ENERGY_SOURCES),
     _Sensor("energy_efficiency", "Energy efficiency", "{{ value_json.figures.energy_efficiency_j_per_th }}", "J/TH"),
     _Sensor("units", "Units", "{{ value_json.figures.units }}", digits=0),
     _Sensor("units_hashing", "Units hashing", "{{ value_json.figures.units_by_state.hashing }}", digits=0),
@@ -207,7 +204,7 @@ def discovery(
 
 
 def _sensor_config(sensor: _Sensor, group: str, topic: str, agent: str) -> dict[str, Any]:
-    config = _entity(sensor.key, sensor.name, sensor.template, group, topic, agent) | {
+    config = _entity(sensor, group, topic, agent) | {
         "state_class": sensor.state_class,
         "suggested_display_precision": sensor.digits,
     }
@@ -221,16 +218,15 @@ def _sensor_config(sensor: _Sensor, group: str, topic: str, agent: str) -> dict[
 
 
 def _problem_config(problem: _Problem, group: str, topic: str, agent: str) -> dict[str, Any]:
-    entity = _entity(problem.key, problem.name, problem.template, group, topic, agent)
-    return entity | {"device_class": "problem"}
+    return _entity(problem, group, topic, agent) | {"device_class": "problem"}
 
 
-def _entity(key: str, name: str, template: str, group: str, topic: str, agent: str) -> dict[str, Any]:
+def _entity(shown: _Sensor | _Problem, group: str, topic: str, agent: str) -> dict[str, Any]:
     return {
-        "name": name,
-        "unique_id": f"{group}_{key}",
+        "name": shown.name,
+        "unique_id": f"{group}_{shown.key}",
         "state_topic": topic,
-        "value_template": template,
+        "value_template": shown.template,
         "availability": [
             {
                 "topic": agent,

@@ -131,7 +131,7 @@ def test_a_unit_that_fell_silent_is_published_without_numbers() -> None:
 def test_the_losses_of_a_message_add_up() -> None:
     """Deployed minus losses plus uplift is operating, in the message as in the figures."""
     statuses = [status(entry("u1"), reading("u1")), gone_silent("u2"), status(entry("u3"), reading("u3"))]
-    figures = check(composer().figures(site_figures(statuses, AT), interval_s=10, simulated_units=0))["figures"]
+    figures = check(composer().figures(site_figures(statuses, AT), ENERGY, interval_s=10, simulated_units=0))["figures"]
     rebuilt = figures["deployed_hs"] - sum(figures["losses_hs"].values()) + figures["uplift_hs"]
     assert rebuilt == pytest.approx(figures["operating_hs"], rel=1e-12)
     assert figures["units"] == sum(figures["units_by_state"].values()) == 3

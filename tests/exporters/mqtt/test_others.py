@@ -117,7 +117,15 @@ def two_containers() -> SiteFigures:
 
 def configs() -> dict[str, Any]:
     """Return the discovery messages for these containers."""
-    messages = discovery(Topics("alpha"), ["C 1", "C/2", ""], prefix="homeassistant", site="alpha", version="1.2.3", interval_s=30, page_url=PAGE)
+    messages = discovery(
+        Topics("alpha"),
+        ["C 1", "C/2", ""],
+        prefix="homeassistant",
+        site="alpha",
+        version="1.2.3",
+        interval_s=30,
+        page_url=PAGE,
+    )
     return {topic: json.loads(payload) for topic, payload in messages.items()}
 
 
@@ -195,7 +203,7 @@ def test_entities_show_the_figures() -> None:
 
 
 def test_what_is_not_known_is_shown_as_no_value() -> None:
-    """No figure reads as zero, and no problem as absent, where nothing says so: Home Assistant takes "None" for that."""
+    """No figure reads as zero, and no problem as absent, where nothing says so."""
     unread = [
         msgspec.structs.replace(gone_silent(unit_id), entry=entry(unit_id, place=Place(container=container)))
         for unit_id, container in (("u1", "C 1"), ("u2", "C/2"))
