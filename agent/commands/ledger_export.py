@@ -34,7 +34,7 @@ NETBOX_COLUMNS = (
     "description",
     "comments",
 )
-"""Documented: the fields of NetBox 4's device import form (netbox/dcim/forms/bulk_import.py). A rack's `position` is in
+"""Source: the fields of NetBox 4's device import form (netbox/dcim/forms/bulk_import.py). A rack's `position` is in
 height units there, which a slot of a mining rack is not, so the slot stands in `description`.
 """
 
@@ -104,7 +104,7 @@ def netbox_csv(entries: Iterable[LedgerEntry], *, site: str, role: str) -> str:
 def file_sd(entries: Iterable[LedgerEntry], *, site: str) -> bytes:
     """Return units as targets of Prometheus' ``file_sd_configs``, such as for a blackbox exporter's TCP probe.
 
-    Documented (prometheus.io, "Use file-based service discovery"): a list of groups with `targets` and `labels`.
+    Source: prometheus.io, "Use file-based service discovery": a list of groups with `targets` and `labels`.
     """
     groups: list[dict[str, Any]] = [
         {
