@@ -45,6 +45,7 @@ ROUTES = (
     "/api/v1/schema",
     "/-/healthy",
     "/-/ready",
+    "/api/v1/influx",
     "/api/v1/openapi.json",
     "/api/v1/units.csv",
     "/api/v1/history.csv",
