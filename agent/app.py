@@ -80,7 +80,11 @@ class Agent:
         self.served_at: tuple[str, int] | None = None
         self.stop = asyncio.Event()
         self.metrics = Metrics(
-            config.site.name, version=__version__, clock=time.monotonic, is_shard=config.shard.count > 1
+            config.site.name,
+            version=__version__,
+            clock=time.monotonic,
+            is_shard=config.shard.count > 1,
+            detail=config.metrics.detail,
         )
         self.book = CurtailmentBook(
             setup.curtailments_file,
