@@ -86,6 +86,7 @@ class Agent:
             is_shard=config.shard.count > 1,
             detail=config.metrics.detail,
         )
+        self.metrics.own.page_url = config.web.external_url
         self.book = CurtailmentBook(
             setup.curtailments_file,
             site=config.site.name,

@@ -6,10 +6,10 @@ Grafana loads the JSON; do not edit it by hand.
 import sys
 from pathlib import Path
 
-from grafana.drawing import agent, fleet, site, unit_detail, unit_list
+from grafana.drawing import agent, fleet, noc, site, unit_detail, unit_list
 
 FOLDER = Path(__file__).parent / "dashboards"
-PAGES = {"fleet": fleet, "site": site, "units": unit_list, "unit": unit_detail, "agent": agent}
+PAGES = {"fleet": fleet, "site": site, "noc": noc, "units": unit_list, "unit": unit_detail, "agent": agent}
 
 
 def texts() -> dict[Path, str]:

@@ -28,7 +28,7 @@ from grafana.levels import (
     Rule,
     joules,
 )
-from grafana.sums import agent_rules, delivered, drop, sums, usual
+from grafana.sums import agent_rules, delivered, drop, sums, temperatures, usual
 
 
 def site_groups() -> list[Group]:
@@ -48,6 +48,7 @@ def site_groups() -> list[Group]:
         Group("hashsight-rack-hour", SELDOM, averages(RACK, "1h")),
         Group("hashsight-rack-day", SELDOM, averages(RACK, "1d")),
         Group("hashsight-delivered", SELDOM, credited),
+        Group("hashsight-temperatures", "1m", list(temperatures())),
     ]
 
 

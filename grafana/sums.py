@@ -7,6 +7,7 @@ from grafana.levels import (
     AGENT_STANDBYS,
     AGENTS_DOUBLED,
     AGENTS_INCOMPLETE,
+    CHIP,
     DARK_BELOW,
     EFFICIENCY,
     EXCUSED_AFTER,
@@ -171,3 +172,16 @@ def usual() -> Iterator[Rule]:
     for total in (SITE.total("steady"), "site:mining_steady_per_deployed:ratio"):
         name, _, operation = total.rpartition(":")
         yield Rule(f"{name}:{operation}_median1d", f"quantile_over_time(0.5, {total}[1d])")
+
+
+def temperatures() -> Iterator[Rule]:
+    """Yield the rules for the hottest chips of containers and racks, and what all but a twentieth stay below."""
+    each = "max by (site, container, unit) (miner_board_chip_temperature_celsius)"
+    yield Rule(f"container:{CHIP}:max", f"max by (site, container) ({each})")
+    yield Rule(f"container:{CHIP}:p95", f"quantile by (site, container) (0.95, {each})")
+    # A unit's rack is a label of its identity alone.
+    rack = "max by (site, container, unit, rack) (miner_info)"
+    yield Rule(
+        f"rack:{CHIP}:max",
+        f"max by (site, container, rack) (\n  {each}\n  * on (site, container, unit) group_left (rack) {rack}\n)",
+    )
