@@ -185,3 +185,37 @@ def temperatures() -> Iterator[Rule]:
         f"rack:{CHIP}:max",
         f"max by (site, container, rack) (\n  {each}\n  * on (site, container, unit) group_left (rack) {rack}\n)",
     )
+
+
+UNIT_KEYS = "site, container, unit"
+KNOWN_UNITS, KNOWN_LOSSES = "unit:miner_info:known", f"unit:miner_loss_{HASHRATE}:known"
+REJECTED_UNITS = "unit:miner_difficulty_rejected:ratio1h"
+_IDENTITY = "rack, slot, model, make, reader, firmware, host"
+
+
+def known_units() -> Iterator[Rule]:
+    """Yield the rules that give each unit and each of its losses everything that lists of units are filtered by.
+
+    Without them every column of a list joins identity, state and losses of all units again.
+    """
+
+    def once(labels: str, metric: str) -> str:
+        return f"max by ({UNIT_KEYS}, {labels}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
+
+    yield Rule(
+        KNOWN_UNITS,
+        f"{once(_IDENTITY, 'miner_info')}\n* on ({UNIT_KEYS}) group_left (state) {once('state', 'miner_state')}",
+    )
+    yield Rule(
+        KNOWN_LOSSES,
+        f"{once('cause', f'miner_loss_{HASHRATE}')}\n* on ({UNIT_KEYS}) group_left ({_IDENTITY}, state) {KNOWN_UNITS}",
+    )
+
+
+def rejected_units() -> Iterator[Rule]:
+    """Yield the rule for the share of each unit's work that its pools rejected in the last hour, by difficulty."""
+
+    def rate(result: str) -> str:
+        return f"max by ({UNIT_KEYS}) (rate(miner_difficulty_{result}_total[1h]))"
+
+    yield Rule(REJECTED_UNITS, f"{rate('rejected')}\n/\n(({rate('accepted')} + {rate('rejected')}) > 0)")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field
 
 from agent.address import PRIVATE_NETWORKS, Endpoint, Network
 from agent.config.values import (
+    AgentUrl,
     ClientId,
     Dates,
     Day,
@@ -183,9 +184,9 @@ class WebSection(Section):
     config_file: FilePath | None = None
     operators: Annotated[tuple[str, ...], Strict(strict=False)] = ()
     alertmanager: Url | None = None
-    external_url: Url | None = None
+    external_url: AgentUrl | None = None
 
-    @field_validator("alertmanager", "external_url")
+    @field_validator("alertmanager")
     @classmethod
     def _check_address(cls, url: str | None) -> str | None:
         if url is not None and (urlsplit(url).query or urlsplit(url).fragment):

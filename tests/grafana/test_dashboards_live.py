@@ -40,13 +40,14 @@ MAY_BE_EMPTY = {
     "site.json: 603": "delivered hashrate needs an hour of polling",
     "site.json: 606": "no look for machines that the ledger lacks was made",
     "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
+    "units.json: 204": "every unit has a living pool",
     "agent.json: 203": "no poll may be skipped",
     "agent.json: 207": "no reply may need repair",
     "agent.json: 507 'MQTT failures' B": "no outbox may fail",
 }
 
 # A meter, a curtailment, and a broker that is down, which the dashboards must show too.
-MORE = """
+MORE = """external_url = "https://gateway.mine.example"
 [[meter]]
 name = "feeder"
 watts = 200_000
