@@ -235,3 +235,20 @@ def test_the_wall_needs_no_scrolling() -> None:
     """Kiosk mode at 1920 x 1080 shows 27 rows of the grid, of 38 pixels each."""
     ends = [panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in BOARDS["noc.json"]["panels"]]
     assert max(ends) <= 27
+
+
+def test_dashboards_can_be_imported_from_elsewhere(tmp_path: Path) -> None:
+    """Whoever imports one is asked for the data source, every query uses it, and the schema still holds."""
+    assert build.main(["--for-import", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == set(BOARDS)
+    for path in tmp_path.iterdir():
+        text = path.read_text(encoding="utf-8")
+        board = json.loads(text)
+        assert [each["name"] for each in board["__inputs"]] == ["DS_PROMETHEUS"]
+        assert {each["id"] for each in board["__requires"] if each["type"] == "panel"} == {
+            panel["type"] for panel in panels(board)
+        }
+        assert "${datasource}" not in text
+        assert {panel["datasource"]["uid"] for panel in panels(board)} == {"${DS_PROMETHEUS}"}
+        # Our schema wants the variable, which the provisioned form has.
+        jsonschema.validate(json.loads(text.replace("${DS_PROMETHEUS}", "${datasource}")), SCHEMA)
