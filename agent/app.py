@@ -80,8 +80,13 @@ class Agent:
         self.served_at: tuple[str, int] | None = None
         self.stop = asyncio.Event()
         self.metrics = Metrics(
-            config.site.name, version=__version__, clock=time.monotonic, is_shard=config.shard.count > 1
+            config.site.name,
+            version=__version__,
+            clock=time.monotonic,
+            is_shard=config.shard.count > 1,
+            detail=config.metrics.detail,
         )
+        self.metrics.own.page_url = config.web.external_url
         self.book = CurtailmentBook(
             setup.curtailments_file,
             site=config.site.name,

@@ -51,7 +51,7 @@ LABELS = frozenset(
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.
-INFO_LABELS = frozenset({"slot", "host", "firmware", "serial", "mac", "dialect", "cooling", "simulated"})
+INFO_LABELS = frozenset({"slot", "host", "firmware", "serial", "mac", "dialect", "cooling", "simulated", "url"})
 
 HELP_CHARS = range(20, 261)
 

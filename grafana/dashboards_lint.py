@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 # Series of Prometheus and its client library, beside the contract's.
 _OTHERS = frozenset(
     {
-        *("up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"),
+        *("up", "ALERTS", "ALERTS_FOR_STATE", "scrape_duration_seconds", "scrape_samples_scraped"),
         *("process_cpu_seconds_total", "process_resident_memory_bytes"),
     }
 )

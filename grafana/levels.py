@@ -15,6 +15,8 @@ AGENTS_DOUBLED = "instance:mining_agent_doubled:max"
 # start, and the delay with which Prometheus sees both.
 EXCUSED_AFTER = "30m"
 
+CHIP = "mining_chip_temperature_celsius"
+
 SOURCES = ("metered", "measured", "estimated", "modelled")
 
 WINDOWS = ("1h", "1d", "7d", "30d", "mtd")

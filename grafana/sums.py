@@ -7,6 +7,7 @@ from grafana.levels import (
     AGENT_STANDBYS,
     AGENTS_DOUBLED,
     AGENTS_INCOMPLETE,
+    CHIP,
     DARK_BELOW,
     EFFICIENCY,
     EXCUSED_AFTER,
@@ -171,3 +172,50 @@ def usual() -> Iterator[Rule]:
     for total in (SITE.total("steady"), "site:mining_steady_per_deployed:ratio"):
         name, _, operation = total.rpartition(":")
         yield Rule(f"{name}:{operation}_median1d", f"quantile_over_time(0.5, {total}[1d])")
+
+
+def temperatures() -> Iterator[Rule]:
+    """Yield the rules for the hottest chips of containers and racks, and what all but a twentieth stay below."""
+    each = "max by (site, container, unit) (miner_board_chip_temperature_celsius)"
+    yield Rule(f"container:{CHIP}:max", f"max by (site, container) ({each})")
+    yield Rule(f"container:{CHIP}:p95", f"quantile by (site, container) (0.95, {each})")
+    # A unit's rack is a label of its identity alone.
+    rack = "max by (site, container, unit, rack) (miner_info)"
+    yield Rule(
+        f"rack:{CHIP}:max",
+        f"max by (site, container, rack) (\n  {each}\n  * on (site, container, unit) group_left (rack) {rack}\n)",
+    )
+
+
+UNIT_KEYS = "site, container, unit"
+KNOWN_UNITS, KNOWN_LOSSES = "unit:miner_info:known", f"unit:miner_loss_{HASHRATE}:known"
+REJECTED_UNITS = "unit:miner_difficulty_rejected:ratio1h"
+_IDENTITY = "rack, slot, model, make, reader, firmware, host"
+
+
+def known_units() -> Iterator[Rule]:
+    """Yield the rules that give each unit and each of its losses everything that lists of units are filtered by.
+
+    Without them every column of a list joins identity, state and losses of all units again.
+    """
+
+    def once(labels: str, metric: str) -> str:
+        return f"max by ({UNIT_KEYS}, {labels}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
+
+    yield Rule(
+        KNOWN_UNITS,
+        f"{once(_IDENTITY, 'miner_info')}\n* on ({UNIT_KEYS}) group_left (state) {once('state', 'miner_state')}",
+    )
+    yield Rule(
+        KNOWN_LOSSES,
+        f"{once('cause', f'miner_loss_{HASHRATE}')}\n* on ({UNIT_KEYS}) group_left ({_IDENTITY}, state) {KNOWN_UNITS}",
+    )
+
+
+def rejected_units() -> Iterator[Rule]:
+    """Yield the rule for the share of each unit's work that its pools rejected in the last hour, by difficulty."""
+
+    def rate(result: str) -> str:
+        return f"max by ({UNIT_KEYS}) (rate(miner_difficulty_{result}_total[1h]))"
+
+    yield Rule(REJECTED_UNITS, f"{rate('rejected')}\n/\n(({rate('accepted')} + {rate('rejected')}) > 0)")

@@ -28,6 +28,7 @@ from agent.config.sections import (
     LedgerSection,
     LogSection,
     MeterSection,
+    MetricsSection,
     MqttSection,
     PollSection,
     PowerSection,
@@ -65,6 +66,7 @@ class Config(Section):
     identity: IdentitySection = IdentitySection()
     foreign_login: Annotated[tuple[ForeignLoginSection, ...], Strict(strict=False)] = ()
     discovery: DiscoverySection = DiscoverySection()
+    metrics: MetricsSection = MetricsSection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field
 
 from agent.address import PRIVATE_NETWORKS, Endpoint, Network
 from agent.config.values import (
+    AgentUrl,
     ClientId,
     Dates,
     Day,
@@ -183,9 +184,9 @@ class WebSection(Section):
     config_file: FilePath | None = None
     operators: Annotated[tuple[str, ...], Strict(strict=False)] = ()
     alertmanager: Url | None = None
-    external_url: Url | None = None
+    external_url: AgentUrl | None = None
 
-    @field_validator("alertmanager", "external_url")
+    @field_validator("alertmanager")
     @classmethod
     def _check_address(cls, url: str | None) -> str | None:
         if url is not None and (urlsplit(url).query or urlsplit(url).fragment):
@@ -387,6 +388,17 @@ class DiscoverySection(Section):
         if exclude and not info.data.get("networks", exclude):
             raise ValueError("discovery.networks is expected with it: nothing is looked at without")
         return exclude
+
+
+class MetricsSection(Section):
+    """The series for Prometheus.
+
+    Attributes:
+        detail: ``full`` exports all of every unit; ``units`` leaves out boards but for their hottest chips, and share
+            counts; ``site`` exports no single unit, as ``/metrics/site`` does.
+    """
+
+    detail: Literal["full", "units", "site"] = "full"
 
 
 class LogSection(Section):

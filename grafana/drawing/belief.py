@@ -1,7 +1,7 @@
 """Rows of the Site dashboard on the credibility of its figures and on curtailment."""
 
 from grafana.drawing import page, parts
-from grafana.drawing.colours import DELIVERED
+from grafana.drawing.colours import CAUSES, DELIVERED
 from grafana.drawing.parts import COVERAGE, HASHRATE, RATIO, Look, Query, now
 from grafana.levels import AGENTS_DOUBLED
 
@@ -111,7 +111,7 @@ def curtailment(board: page.Page) -> None:
                 Query(expr=f"max(site:mining_curtailment_target_{_HS}:sum{_SITE})", legend="left to hash"),
             ],
             HASHRATE,
-            Look(colours={"inside events": "purple", "left to hash": "light-purple"}),
+            Look(colours={"inside events": CAUSES["curtailed"], "left to hash": "#c8c0f4"}),
         ),
         parts.graph(
             "Which units did not follow?",

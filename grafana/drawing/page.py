@@ -15,8 +15,8 @@ WIDTH = 24
 TAG = "hashsight"
 
 # Uids of the dashboards. Alerts and other dashboards link to them, so they never change.
-NAMES = ("fleet", "site", "units", "unit", "agent")
-FLEET, SITE, UNIT_LIST, UNIT_DETAIL, AGENT = (f"hashsight-{name}" for name in NAMES)
+NAMES = ("fleet", "site", "noc", "units", "unit", "agent")
+FLEET, SITE, NOC, UNIT_LIST, UNIT_DETAIL, AGENT = (f"hashsight-{name}" for name in NAMES)
 
 
 def address(uid: str, **variables: str) -> str:
@@ -72,6 +72,26 @@ def search(name: str, label: str) -> dashboard.TextBoxVariable:
     )
 
 
+def pages() -> dashboard.QueryVariable:
+    """Return the hidden variable with the address of the agent's own pages; without `web.external_url` it is empty."""
+    query = 'label_values(miner_agent_web_info{site=~"$site"}, url)'
+    variable = dashboard.QueryVariable("pages").datasource(PROMETHEUS).hide(model.VariableHide.HIDE_VARIABLE)
+    variable.query({"query": query, "refId": "variable-pages", "qryType": 1}).definition(query)
+    return variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.NATURAL_ASC)
+
+
+def own_pages(unit: str) -> tuple[tuple[str, str], ...]:
+    """Return the links to a unit's page in hashsight and to the unit itself, for a row with its host.
+
+    Args:
+        unit: The placeholder of its id.
+    """
+    return (
+        ("Its page in hashsight", f"${{pages:raw}}/units/{unit}"),
+        ("The unit's own page", f"http://{field_of('host')}/"),
+    )
+
+
 def annotation(name: str, expr: str, colour: str, title: str, text: str) -> Annotation:
     """Return annotations for every period in which a query has a result."""
     query = prometheus.Dataquery().datasource(PROMETHEUS).expr(expr).ref_id("Anno").range().interval("1m")
@@ -88,6 +108,7 @@ class Page:
         span: Default time range, such as ``24h``.
         variables: In the order in which they depend on each other.
         zone: ``browser``, or ``utc`` where days must begin as in Prometheus.
+        refresh: How often it asks again.
     """
 
     def __init__(
@@ -99,6 +120,7 @@ class Page:
         span: str,
         variables: Sequence[Any],
         zone: str = "browser",
+        refresh: str = "1m",
     ) -> None:
         self._board = (
             dashboard.Dashboard(title)
@@ -107,7 +129,7 @@ class Page:
             .tags([TAG])
             .time(f"now-{span}", "now")
             .timezone(zone)
-            .refresh("1m")
+            .refresh(refresh)
             .tooltip(model.DashboardCursorSync.CROSSHAIR)
             .variables([datasource(), *variables])
             .annotations([])

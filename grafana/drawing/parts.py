@@ -226,7 +226,14 @@ def bars(title: str, description: str, query: Query, unit: str, steps: Steps = N
 
 
 def heat(
-    title: str, description: str, query: Query, unit: str, *, what: str, ends: tuple[float, float]
+    title: str,
+    description: str,
+    query: Query,
+    unit: str,
+    *,
+    what: str,
+    ends: tuple[float, float],
+    is_low_good: bool = False,
 ) -> heatmap.Panel:
     """Return a heat map with one row per series; a cell without data stays empty.
 
@@ -237,12 +244,13 @@ def heat(
         unit: Grafana's name of the unit.
         what: Name of the value of a cell.
         ends: Values at or below the first are red, at or above the second green.
+        is_low_good: The other way round.
     """
     panel = _asking(heatmap.Panel(), title, description, [query], unit)
     # Series are rows; by default Grafana would count their values in buckets.
     panel.calculate(False).rows_frame(heatmap.RowsHeatmapOptions().layout(forms.HeatmapCellLayout.UNKNOWN).value(what))
     colour = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("RdYlGn").steps(64)
-    panel.color(colour.min(ends[0]).max(ends[1]).reverse(False))
+    panel.color(colour.min(ends[0]).max(ends[1]).reverse(is_low_good))
     # By default Grafana hides zero, which is the worst value here.
     panel.filter_values(heatmap.FilterValueRange().le(-1))
     panel.cell_values(heatmap.CellValues().unit(unit)).show_value(forms.VisibilityMode.NEVER).cell_gap(1)
@@ -270,6 +278,7 @@ class Column:
         steps: Colours of the background, if any.
         decimals: Digits after the point; None for Grafana's choice.
         link: Link of each cell, as (title, address).
+        more_links: Further links, which the cell offers in a menu; they open beside the dashboard.
     """
 
     title: str
@@ -277,6 +286,7 @@ class Column:
     steps: Steps = ()
     decimals: int | None = None
     link: tuple[str, str] | None = None
+    more_links: tuple[tuple[str, str], ...] = ()
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """Return the properties of the column's override."""
@@ -289,7 +299,9 @@ class Column:
             listed.append(set_property("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
         if self.link:
             title, url = self.link
-            listed.append(set_property("links", [{"title": title, "url": url, "targetBlank": False}]))
+            links = [{"title": title, "url": url, "targetBlank": False}]
+            links += [{"title": title, "url": url, "targetBlank": True} for title, url in self.more_links]
+            listed.append(set_property("links", links))
         return listed
 
 

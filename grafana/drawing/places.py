@@ -1,7 +1,9 @@
 """Row of the Site dashboard on containers, racks and models."""
 
 from grafana.drawing import page, parts
-from grafana.drawing.parts import COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Query, column
+from grafana.drawing.colours import DEPLOYED
+from grafana.drawing.parts import CELSIUS, COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Look, Query, column
+from grafana.levels import CHIP
 
 _CONTAINER = parts.selector(site="$site", container="$container")
 _MODEL = parts.selector(site="$site", model="$model")
@@ -38,6 +40,31 @@ def places(board: page.Page) -> None:
         ),
         width=12,
         height=10,
+    )
+    board.add(
+        parts.graph(
+            "How hot are the chips?",
+            "Hottest chip sensor of each selected container, and as a dashed line what 95 % of all units' hottest "
+            "chips stay below. Firmware that computes chip temperatures is left out.",
+            [
+                Query(expr=f"max by (container) (container:{CHIP}:max{_CONTAINER})", legend="{{container}}"),
+                Query(expr=f"max(container:{CHIP}:p95{_CONTAINER})", legend="95 % of units"),
+            ],
+            CELSIUS,
+            Look(dashed=("95 % of units",), colours={"95 % of units": DEPLOYED}, least=None),
+        ),
+        parts.heat(
+            "Hottest chip by rack",
+            "Hottest chip sensor over time, one row per rack of the selected containers. Green is 60 C or less, red "
+            "90 C; an empty cell means no data.",
+            Query(expr=f"max by (container, rack) (rack:{CHIP}:max{_CONTAINER})", legend="{{container}} {{rack}}"),
+            CELSIUS,
+            what="hottest chip",
+            ends=(60, 90),
+            is_low_good=True,
+        ),
+        width=12,
+        height=9,
     )
     board.add(_groups("Containers now", "container", "container", _CONTAINER), width=13, height=9)
     board.add(_groups("Models now", "model", "model", _MODEL), width=11, height=9)

@@ -32,7 +32,7 @@ def curtailed_marks() -> page.Annotation:
     return page.annotation(
         "Curtailment",
         f"max by (site, container) (container:mining_curtailment_active:max{_CONTAINER}) == 1",
-        "purple",
+        CAUSES["curtailed"],
         "Curtailment declared",
         "{{site}} {{container}}",
     )
@@ -102,7 +102,7 @@ def _headline(board: page.Page) -> None:
             "Declared if a curtailment is in force for any unit here.",
             now(f"max(site:mining_curtailment_active:max{_SITE})"),
             parts.COUNT,
-            names={"0": ("none declared", parts.PLAIN), "1": ("declared", "purple")},
+            names={"0": ("none declared", parts.PLAIN), "1": ("declared", CAUSES["curtailed"])},
         ),
         parts.figure(
             "Alerts firing",
@@ -195,8 +195,8 @@ def draw() -> page.Page:
     board.row("How much of the deployed hashrate operates?")
     _headline(board)
     _shortfall(board)
-    curtailment(board)
-    belief(board)
-    power(board)
     places(board)
+    curtailment(board)
+    power(board)
+    belief(board)
     return board

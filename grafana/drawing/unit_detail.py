@@ -254,7 +254,7 @@ def draw() -> page.Page:
         page.annotation(
             "Curtailment",
             "max by (site) (site:mining_curtailment_active:max" + parts.selector(site="$site") + ") == 1",
-            "purple",
+            CAUSES["curtailed"],
             "Curtailment declared at {{site}}",
             "of some unit of the site",
         )

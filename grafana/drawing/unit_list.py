@@ -1,8 +1,11 @@
 """*Units*: the largest shortfalls first, with filters and a link from each row to its unit."""
 
+from typing import Any
+
 from grafana.drawing import page, parts
 from grafana.drawing.colours import CAUSES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
+from grafana.sums import KNOWN_LOSSES, KNOWN_UNITS, REJECTED_UNITS
 
 ABOUT = (
     "The hundred units with the largest shortfall, worst first. Filter by site, container, model, make, reader, "
@@ -13,56 +16,68 @@ _HS = "hashrate_hashes_per_second"
 _SITE = parts.selector(site="$site", container="$container")
 _KEYS = "site, container, unit"
 SHOWN = 100
+HASHING = 'state="hashing"'
 
 # Above the last step a board throttles or its unit soon stops; alert rules decide when to notify.
 HOT = ((0, "green"), (75, "orange"), (85, "red"))
 
 
-def _matching() -> str:
-    """Return a query for the selected units, as a vector of ones."""
-    named = f"miner_info{{{_named()}}}"
-    return f'({named}\nand on ({_KEYS}) miner_state{{{_where()}, state=~"$state"}})'
+def _chosen(*more: str) -> str:
+    """Return the selector of the filters, for series that have all that is known of a unit."""
+    filters = (
+        f"{_where()}, {_named()}",
+        'state=~"$state", unit=~".*$search.*"',
+        *more,
+    )
+    return "{" + ", ".join(filters) + "}"
 
 
 def _named() -> str:
-    return f'{_where()}, model=~"$model", make=~"$make", reader=~"$reader", firmware=~"$firmware", unit=~".*$search.*"'
+    return 'model=~"$model", make=~"$make", reader=~"$reader", firmware=~"$firmware"'
 
 
 def _where() -> str:
     return 'site=~"$site", container=~"$container"'
 
 
-def _lost_once() -> str:
-    # The maximum counts a unit once that two agents publish.
-    return f'max by ({_KEYS}, cause) (miner_loss_{_HS}{{{_where()}, cause=~"$cause"}})'
+def _lost(by: str) -> str:
+    chosen = _chosen('cause=~"$cause"')
+    return f"sum by ({by}) ({KNOWN_LOSSES}{chosen})"
 
 
-def _shortfall() -> str:
-    lost = f"sum by ({_KEYS}) ({_lost_once()})"
-    return f"topk({SHOWN}, {lost}\nand on ({_KEYS}) {_matching()})"
+def _worst_units() -> str:
+    return f"topk({SHOWN}, {_lost(_KEYS)})"
+
+
+def _with_place(*more: str) -> str:
+    """Return the end of a query that keeps the selected units and says where they stand."""
+    return f"* on ({_KEYS}) group_left (rack, slot, host) {KNOWN_UNITS}{_chosen(*more)}"
 
 
 def _of_the_worst(expr: str) -> str:
-    return f"{expr}\nand on ({_KEYS}) {_shortfall()}"
+    return f"{expr}\nand on ({_KEYS}) {_worst_units()}"
+
+
+def _unit_links() -> dict[str, Any]:
+    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
+    return {"link": ("Open the unit", to_unit), "more_links": page.own_pages(page.field_of("unit"))}
 
 
 def _worst() -> parts.Table:
     each = f"max by ({_KEYS})"
+    shown = f"{_KEYS}, rack, slot, model, make, reader, host, state"
     queries = [
-        column(_shortfall()),
+        column(f"topk({SHOWN}, {_lost(shown)})"),
         column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})")),
         column(_of_the_worst(f"{each} (miner_nameplate_{_HS}{_SITE})")),
-        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})\n/\n{each} (miner_nameplate_{_HS}{_SITE})")),
-        column(_of_the_worst(f"max by ({_KEYS}, state) (miner_state{_SITE})")),
-        column(_of_the_worst(f"max by ({_KEYS}, rack, slot, model, make, reader) (miner_info{_SITE})")),
+        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE} / miner_nameplate_{_HS}{_SITE})")),
+        column(_of_the_worst(f"max by ({_KEYS}, reason) (miner_reason{_SITE})")),
         column(_of_the_worst(f"{each} (miner_board_chip_temperature_celsius{_SITE})")),
         column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
         column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
-        column(_of_the_worst(f"max by ({_KEYS}, reason) (miner_reason{_SITE})")),
     ]
-    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
-        "unit": Column(title="unit", link=("Open the unit", to_unit)),
+        "unit": Column(title="unit", **_unit_links()),
         "site": Column(title="site"),
         "container": Column(title="container"),
         "rack": Column(title="rack"),
@@ -78,32 +93,36 @@ def _worst() -> parts.Table:
         "Value #D": Column(
             title="Of nameplate", unit=RATIO, steps=((0, "red"), (0.8, "orange"), (0.97, "green")), decimals=1
         ),
-        "Value #G": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
-        "Value #I": Column(title="Fewest chips on a board", decimals=0),
-        "Value #H": Column(
+        "Value #F": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
+        "Value #H": Column(title="Fewest chips on a board", decimals=0),
+        "Value #G": Column(
             title="Last reading",
             unit=parts.SECONDS,
             steps=((0, parts.PLAIN), (60, parts.FAIR), (600, parts.BAD)),
             decimals=0,
         ),
+        "host": Column(title="address"),
     }
     return parts.listing(
         "Which units have the largest shortfall?",
         f"The {SHOWN} units with the largest shortfall by the selected causes, including curtailed units unless that "
-        "cause is deselected. A figure that could not be read is empty, not zero. Click a unit to open it.",
+        "cause is deselected. A figure that could not be read is empty, not zero. Click a unit to open it here, in "
+        "hashsight or at its own address.",
         queries,
         columns,
-        hidden=("Value #E", "Value #F", "Value #J"),
+        hidden=("Value #E",),
         sort_by="Shortfall",
     )
 
 
 def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Steps) -> parts.Table:
-    to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     columns = {
-        "unit": Column(title="unit", link=("Open the unit", to_unit)),
+        "unit": Column(title="unit", **_unit_links()),
         "site": Column(title="site"),
         "container": Column(title="container"),
+        "rack": Column(title="rack"),
+        "slot": Column(title="slot"),
+        "host": Column(title="address"),
         "Value": Column(title="Value", unit=unit, steps=steps),
     }
     return parts.listing(title, description, [column(expr)], columns, sort_by="Value")
@@ -130,6 +149,7 @@ def draw() -> page.Page:
             states,
             causes,
             page.search("search", "Name contains"),
+            page.pages(),
         ],
     )
     board.row("Which units need attention?")
@@ -139,13 +159,13 @@ def draw() -> page.Page:
         parts.figure(
             "Selected units",
             "Units that match the filters above and have been polled.",
-            now(f"count({_matching()})"),
+            now(f"count({KNOWN_UNITS}{_chosen()})"),
             parts.COUNT,
         ),
         parts.figure(
             "Their shortfall",
             "Total shortfall of the selected units, by the selected causes.",
-            now(f"sum({_lost_once()}\nand on ({_KEYS}) {_matching()})\nor 0 * count(miner_info{{{_named()}}})"),
+            now(f"sum({_lost(_KEYS)})\nor 0 * count({KNOWN_UNITS}{_chosen()})"),
             HASHRATE,
             ((0, parts.PLAIN),),
             decimals=2,
@@ -183,37 +203,59 @@ def draw() -> page.Page:
         _ranked(
             "Hottest chips",
             "The 20 hottest selected units, by the hottest chip sensor of any board; without computed ones.",
-            f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\nand on ({_KEYS}) {_matching()})",
+            f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\n{_with_place()})",
             CELSIUS,
             HOT,
         ),
         width=8,
         height=10,
     )
-    rejected = f"{each} (rate(miner_difficulty_rejected_total{_SITE}[1h]))"
-    accepted = f"{each} (rate(miner_difficulty_accepted_total{_SITE}[1h]))"
     board.add(
         _ranked(
             "Most rejected work",
             "The 20 selected units with the largest share of work rejected by pools, by difficulty, over an hour.",
-            f"topk(20, {rejected}\n/\n(({accepted} + {rejected}) > 0)\nand on ({_KEYS}) {_matching()})",
+            f"topk(20, {REJECTED_UNITS}{_SITE}\n{_with_place()})",
             RATIO,
             ((0, parts.PLAIN), (0.01, parts.FAIR), (0.03, parts.BAD)),
         ),
         width=8,
         height=10,
     )
-    hashing = f'miner_state{{{_where()}, state="hashing"}}'
-    slowest = f"min by ({_KEYS}) (miner_fan_speed_rpm{_SITE})\nand on ({_KEYS}) {hashing}"
     board.add(
         _ranked(
             "Slowest fans of hashing units",
             "The 20 selected hashing units with the slowest fan; zero is a stopped fan.",
-            f"bottomk(20, {slowest}\nand on ({_KEYS}) {_matching()})",
+            f"bottomk(20, min by ({_KEYS}) (miner_fan_speed_rpm{_SITE})\n{_with_place(HASHING)})",
             parts.RPM,
             ((0, parts.BAD), (1000, parts.PLAIN)),
         ),
         width=8,
         height=10,
+    )
+    board.add(
+        parts.listing(
+            "No pool alive",
+            "Units of which the firmware calls no pool alive, up to 100: what they hash earns nothing.",
+            [
+                column(
+                    f"topk({SHOWN}, {KNOWN_UNITS}{_chosen()}\n"
+                    f"and on ({_KEYS}) (max by ({_KEYS}) (miner_pools_alive{_SITE}) == 0))"
+                )
+            ],
+            {
+                "unit": Column(title="unit", **_unit_links()),
+                "site": Column(title="site"),
+                "container": Column(title="container"),
+                "rack": Column(title="rack"),
+                "slot": Column(title="slot"),
+                "model": Column(title="model"),
+                "firmware": Column(title="firmware"),
+                "state": Column(title="state"),
+                "host": Column(title="address"),
+            },
+            hidden=("Value", "make", "reader"),
+        ),
+        width=24,
+        height=8,
     )
     return board

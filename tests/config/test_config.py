@@ -602,3 +602,24 @@ def test_windows_of_the_schedule_in_every_spelling() -> None:
     )
     assert 'token_file = "/etc/token"' in render_config(config)
     assert parse_config(render_config(config), "site.toml", folder=Path("/elsewhere")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://gateway.mine.example:9184", "https://gateway.mine.example:9184"),
+        ("http://10.0.0.5:9184/hashsight/", "http://10.0.0.5:9184/hashsight"),
+    ],
+)
+def test_the_address_of_the_pages_may_be_a_name(text: str, url: str) -> None:
+    """It is only shown in links, so nothing looks the name up."""
+    config = parse_config(f'{LEAST}[web]\nexternal_url = "{text}"\n', "site.toml", folder=Path())
+    assert config.web.external_url == url
+
+
+@pytest.mark.parametrize("text", ["gateway:9184", "ftp://gateway/", "https://user@gateway/", "https://gateway/?a=1"])
+def test_other_addresses_of_pages_are_refused(text: str) -> None:
+    """A link with a login or a query in it would be passed on."""
+    (message,) = mistakes_in(f'{LEAST}[web]\nexternal_url = "{text}"\n')
+    assert message.startswith("web.external_url = ")
+    assert "the address of an agent is expected" in message

@@ -10,11 +10,13 @@ import pytest
 from dashboard_cases import all_asks
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from paths import GRAFANA
+from paths import GRAFANA, ROOT
 
+from agent.site.status import Cause
 from grafana import build
 from grafana.dashboards_lint import asks, boards, known_names, panels
 from grafana.drawing import parts
+from grafana.drawing.colours import CAUSES, OPERATING, STATES
 from grafana.drawing.sdk import model
 from grafana.rules_lint import metric_names
 
@@ -98,10 +100,10 @@ def test_an_edited_dashboard_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["site.json", "stray.json"]
 
 
-def test_the_five_dashboards_are_there() -> None:
-    """Fleet, Site, Units, Unit and Agent keep the uids that alerts and bookmarks rely on."""
+def test_the_dashboards_are_there() -> None:
+    """Fleet, Site, NOC, Units, Unit and Agent keep the uids that alerts and bookmarks rely on."""
     assert {name: board["uid"] for name, board in BOARDS.items()} == {
-        f"{name}.json": f"hashsight-{name}" for name in ("agent", "fleet", "site", "unit", "units")
+        f"{name}.json": f"hashsight-{name}" for name in ("agent", "fleet", "noc", "site", "unit", "units")
     }
 
 
@@ -215,3 +217,38 @@ def test_alerts_lead_to_dashboards_that_exist() -> None:
 def test_asks_are_many() -> None:
     """There are enough queries for the other tests to mean something."""
     assert len(all_asks()) > 120
+
+
+def test_colours_are_those_of_the_agents_pages() -> None:
+    """A cause has one colour everywhere: the dark form of the pages' style sheet."""
+    sheet = (ROOT / "agent/exporters/web/assets/page.css").read_text(encoding="utf-8")
+    dark = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", sheet[sheet.index("prefers-color-scheme: dark") :]))
+    expected = {cause: dark[cause.replace("_", "-")] for cause in Cause}
+    assert expected == CAUSES
+    assert OPERATING == dark["operating"] == STATES["hashing"]
+    assert {state: colour for state, colour in STATES.items() if state != "hashing"} == {
+        state: dark[state] for state in STATES if state != "hashing"
+    }
+
+
+def test_the_wall_needs_no_scrolling() -> None:
+    """Kiosk mode at 1920 x 1080 shows 27 rows of the grid, of 38 pixels each."""
+    ends = [panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in BOARDS["noc.json"]["panels"]]
+    assert max(ends) <= 27
+
+
+def test_dashboards_can_be_imported_from_elsewhere(tmp_path: Path) -> None:
+    """Whoever imports one is asked for the data source, every query uses it, and the schema still holds."""
+    assert build.main(["--for-import", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == set(BOARDS)
+    for path in tmp_path.iterdir():
+        text = path.read_text(encoding="utf-8")
+        board = json.loads(text)
+        assert [each["name"] for each in board["__inputs"]] == ["DS_PROMETHEUS"]
+        assert {each["id"] for each in board["__requires"] if each["type"] == "panel"} == {
+            panel["type"] for panel in panels(board)
+        }
+        assert "${datasource}" not in text
+        assert {panel["datasource"]["uid"] for panel in panels(board)} == {"${DS_PROMETHEUS}"}
+        # Our schema wants the variable, which the provisioned form has.
+        jsonschema.validate(json.loads(text.replace("${DS_PROMETHEUS}", "${datasource}")), SCHEMA)

@@ -80,6 +80,13 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         kind=Kind.INFO,
     ),
     _own(
+        "miner_agent_web_info",
+        "Address at which people open the agent's pages, from web.external_url; always 1, absent without it.",
+        lambda own: () if own.page_url is None else (((own.site, own.page_url), 1),),
+        *("site", "url"),
+        kind=Kind.INFO,
+    ),
+    _own(
         "miner_agent_polls_total",
         "Polls by result: ok, or the reason of the failure.",
         lambda own: _counts(own.polls),

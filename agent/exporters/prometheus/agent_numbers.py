@@ -32,6 +32,7 @@ class AgentNumbers:
         version: The agent's own.
 
     Attributes:
+        page_url: Address at which people open the agent's pages; None if none is configured.
         polls: By result: ``ok``, or the reason of the failure.
         skipped: Polls that were due but not made, by reason.
         lane_replaced: Replacements of pyasic's process, by reason.
@@ -71,6 +72,7 @@ class AgentNumbers:
 
     def __init__(self, site: str, version: str) -> None:
         self.site, self.version = site, version
+        self.page_url: str | None = None
         self.polls: Counter[str] = Counter(dict.fromkeys(("ok", *POLL_REASONS), 0))
         self.skipped: Counter[str] = Counter()
         self.lane_replaced: Counter[str] = Counter()

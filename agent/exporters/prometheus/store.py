@@ -12,7 +12,7 @@ import asyncio
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_OPENMETRICS
@@ -21,13 +21,15 @@ from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.prometheus.agent_exposition import AgentExposition
 from agent.exporters.prometheus.agent_families import AGENT_FAMILIES
 from agent.exporters.prometheus.agent_numbers import AgentNumbers
+from agent.exporters.prometheus.detail import FAMILIES_BY_DETAIL, Detail
+from agent.exporters.prometheus.family import Family
 from agent.exporters.prometheus.group_families import DECLARED_FIGURES, RATIOS, SITE_FAMILIES
 from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetrics
 from agent.exporters.prometheus.power_families import ENERGY_FAMILIES
 from agent.exporters.prometheus.sharing import SHARE_S, SharedBodies
 from agent.exporters.prometheus.text_format import Lines, header, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES
-from agent.exporters.prometheus.unit_rows import Snapshot, UnitRows, texts_by_family
+from agent.exporters.prometheus.unit_rows import UnitRows, texts_by_family
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.health import Health
 from agent.site.energy import Energy
@@ -74,19 +76,28 @@ class Metrics:
         clock: Monotonic clock, s.
         share_s: Shortest time for which a body serves further scrapes of the same kind, s.
         is_shard: True if the units are only a part of the site; then ratios are not exported.
+        detail: How much of single units a scrape of everything has.
 
     Attributes:
         own: The numbers of the agent's own metrics.
     """
 
     def __init__(
-        self, site: str, *, version: str, clock: Callable[[], float], share_s: float = SHARE_S, is_shard: bool = False
+        self,
+        site: str,
+        *,
+        version: str,
+        clock: Callable[[], float],
+        share_s: float = SHARE_S,
+        is_shard: bool = False,
+        detail: Detail = "full",
     ) -> None:
         self.own = AgentNumbers(site, version)
         self._own_exposition = AgentExposition(self.own)
         self._site_pair = label_pairs(("site",), (site,))
         self._clock = clock
         self._unit_rows = UnitRows(self._site_pair)
+        self._unit_families = FAMILIES_BY_DETAIL[detail]
         self.own.units = lambda: 0 if self.own.is_silent else len(self._unit_rows)
         self.own.simulated_units = lambda: 0 if self.own.is_silent else len(self._unit_rows.simulated)
         self._figures = [Lines(family, 1) for family in SITE_FAMILIES if not (is_shard and family.name in RATIOS)]
@@ -252,7 +263,11 @@ class Metrics:
             for family in families
             if not self.own.is_silent and (text := texts.get(family.name))
         ]
-        units = self._unit_rows.snapshot() if scope == "all" else None
+        units = (
+            texts_by_family(self._unit_rows.snapshot(), self._unit_families)
+            if scope == "all" and self._unit_families
+            else ()
+        )
         chunks = _chunks(own, groups, units, is_openmetrics=is_openmetrics)
         content, size = await asyncio.to_thread(_join, chunks, is_gzip=is_gzip)
         self.own.scrape_s.observe(self._clock() - started)
@@ -280,17 +295,20 @@ def _join(chunks: Iterable[bytes], *, is_gzip: bool) -> tuple[bytes, int]:
 
 
 def _chunks(
-    own: bytes, groups: Iterable[tuple[str, str]], units: Snapshot | None, *, is_openmetrics: bool
+    own: bytes,
+    groups: Iterable[tuple[str, str]],
+    units: Iterable[tuple[Family[Any], bytes]],
+    *,
+    is_openmetrics: bool,
 ) -> Iterator[bytes]:
     yield own
     for head, text in groups:
         yield f"{head}{text}".encode()
-    if units is not None:
-        shown = None
-        for family, piece in texts_by_family(units):
-            if family is not shown:
-                yield header(family, is_openmetrics=is_openmetrics).encode()
-                shown = family
-            yield piece
+    shown = None
+    for family, piece in units:
+        if family is not shown:
+            yield header(family, is_openmetrics=is_openmetrics).encode()
+            shown = family
+        yield piece
     if is_openmetrics:
         yield b"# EOF\n"

@@ -369,8 +369,10 @@ class _Part(NamedTuple):
     columns: list[str]
 
 
-def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
-    """Yield each family's lines in pieces of some units each, one family after another.
+def texts_by_family(
+    snapshot: Snapshot, families: Iterable[Family[Any]] = FAMILIES
+) -> Iterator[tuple[Family[Any], bytes]]:
+    """Yield the lines of each of the families in pieces of some units each, one family after another.
 
     Only one piece is in memory at a time. Run this in a thread: it sleeps for as long as it works, so that the event
     loop gets the interpreter.
@@ -383,7 +385,7 @@ def texts_by_family(snapshot: Snapshot) -> Iterator[tuple[Family[Any], bytes]]:
             _Part(snapshot.bases[some], snapshot.infos[some], snapshot.reasons[some], _transposed(snapshot.rows[some]))
         )
         rest(began)
-    for family in FAMILIES:
+    for family in families:
         for part in parts:
             began = time.perf_counter()
             text = "".join(_texts(family, part)).encode()
