@@ -71,7 +71,8 @@ class RunningAgent:
             response = connection.getresponse()
             text = response.read(MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise AnswerError(f"no answer from {self.url}: {error}") from error
+            trouble = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise AnswerError(f"no answer from {self.url}: {trouble}") from error
         finally:
             connection.close()
         try:

@@ -14,7 +14,7 @@ from agent.app import Agent
 from agent.commands.machine_output import write_json_rows
 from agent.commands.site_setup import checked_setup
 from agent.commands.site_summary import site_fields, site_summary
-from agent.commands.terminal import FAILED, err, exit_codes, out
+from agent.commands.terminal import FAILED, err, exit_codes, note, out
 from agent.runtime import logs
 from agent.site.ledger.cells import API_PORT
 from agent.site.ledger.entries import LedgerEntry
@@ -40,6 +40,8 @@ def once(config: Path | None, *, as_json: bool, show_all: bool) -> None:
         agent, figures = asyncio.run(_sweep(Agent(setup)))
         statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
         name = setup.config.title
+        if agent.other_process is not None:
+            note(f"{_process_text(agent.other_process)} polls this site too; hashsight top shows it without polling")
         if as_json:
             write_json_rows(map(unit_fields, statuses), site_fields(name, figures), name="unit_statuses")
         else:
@@ -52,6 +54,10 @@ def once(config: Path | None, *, as_json: bool, show_all: bool) -> None:
         if figures.site.units and not any(status.is_fresh for status in statuses):
             err.print("no unit could be read")
             raise typer.Exit(FAILED)
+
+
+def _process_text(process: int) -> str:
+    return f"process {process}" if process else "another process"
 
 
 async def _sweep(agent: Agent) -> tuple[Agent, SiteFigures]:

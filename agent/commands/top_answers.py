@@ -20,6 +20,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ratio: float | None
     watts_by_source: dict[str, float]
     energy_efficiency_j_per_th: float | None
+    units_by_reason: dict[str, int] = {}
     curtailment_nameplate_hs: float = 0.0
     stragglers: int = 0
     unrestored: int = 0

@@ -1,16 +1,17 @@
 """Pictures of `hashsight top`: the view as lines of text for a terminal of any size. No I/O."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 
 from agent.commands.machine_output import visible
 from agent.commands.top_answers import Answers, Container, Group, LossLine, Unit
 from agent.commands.top_state import View
-from agent.text.losses import CAUSE_WORDS
+from agent.commands.top_table import Column, cut, header, line, row
+from agent.site.reasons import REASONS, Reason
+from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashrate_text, ratio_text, watts_text
 
 LEAST_COLUMNS, LEAST_ROWS = 40, 8
@@ -24,23 +25,15 @@ HELP = (
     "l      only units with the next loss, largest first",
     "c      only units of the next container",
     "t      only units in the next state",
-    "/      search: words in address, model, place, state, reason; Enter ends it, Esc drops it",
+    "/      search for words of address, model, place or reason; Esc drops it",
     "x      show all units again",
-    "arrows, Page Up, Page Down, Home      move through the units",
+    "arrows, page keys, Home: move through the units",
     "p      pause, and go on",
     "q      quit",
     "",
-    "STALE  the agent gives no answer: the figures are its last ones, and no longer true of now",
+    "STALE  no answer from the agent: its last figures, not those of now",
     "any key goes back",
 )
-
-
-class Column(NamedTuple):
-    """A column of a table: its name, its width in cells, and whether it holds numbers."""
-
-    name: str
-    width: int
-    is_number: bool = False
 
 
 def picture(view: View, *, columns: int, rows: int | None, clock_s: float) -> list[Text]:
@@ -53,19 +46,19 @@ def picture(view: View, *, columns: int, rows: int | None, clock_s: float) -> li
         clock_s: The monotonic clock, s.
     """
     if rows is not None and (columns < LEAST_COLUMNS or rows < LEAST_ROWS):
-        return [_line(f"at least {LEAST_COLUMNS} x {LEAST_ROWS} needed", columns)]
+        return [line(f"at least {LEAST_COLUMNS} x {LEAST_ROWS} needed", columns)]
     if view.is_helping:
-        return [_line(line, columns) for line in HELP][: rows or len(HELP)]
+        return [line(words, columns) for words in HELP][: rows or len(HELP)]
     if view.answers is None:
         waiting = view.trouble or f"asking {view.source}"
-        return [_line(visible(waiting), columns), *_footer(view, columns, rows)]
+        return [line(visible(waiting), columns), *_footer(view, columns, rows)]
     past_s = view.past_s(clock_s)
     head = list(_head(view, view.answers, columns, clock_s, past_s))
     body = _body(view, view.answers, columns, None if rows is None else rows - len(head) - 1)
     lines = [*head, *body, *_footer(view, columns, rows)]
     if past_s is not None and not view.is_paused:
         # Nothing of the past has the colours of the present.
-        lines = [lines[0], *(Text(line.plain, "dim") for line in lines[1:-1]), lines[-1]]
+        lines = [lines[0], *(Text(each.plain, "dim") for each in lines[1:-1]), lines[-1]]
     return lines
 
 
@@ -82,18 +75,16 @@ def _head(view: View, answers: Answers, columns: int, clock_s: float, past_s: fl
     name = visible(site.site)
     if past_s is not None and not view.is_paused:
         why = f": {visible(view.trouble)}" if view.trouble else ""
-        yield _line(f" STALE for {duration_text(past_s)}{why} ", columns, "bold white on red")
+        yield line(f" STALE for {duration_text(past_s)}{why} ", columns, "bold white on red")
         name = f"{name}, as last heard"
     if figures is None:
-        reason = site.not_ready_reason or "no figures yet"
-        yield _line(
-            f"{name}: {site.units:,} units, {hashrate_text(site.deployed_hs)} deployed; {reason}", columns, "bold"
-        )
+        yield line(f"{name}: {site.units:,} units, {hashrate_text(site.deployed_hs)} deployed", columns, "bold")
+        yield line(f"no figures: {visible(site.not_ready_reason or 'none yet')}", columns, "bold yellow")
         return
     yield _headline(name, figures, columns, is_past=past_s is not None)
-    yield _line(_second(view, answers, figures, clock_s), columns, "dim")
+    yield line(_second(view, answers, figures, clock_s), columns, "dim")
     for words in _warnings(answers, figures):
-        yield _line(words, columns, "bold yellow")
+        yield line(words, columns, "bold yellow")
 
 
 def _headline(name: str, figures: Group, columns: int, *, is_past: bool) -> Text:
@@ -106,7 +97,7 @@ def _headline(name: str, figures: Group, columns: int, *, is_past: bool) -> Text
     text.append(f"  {rates}  coverage {ratio_text(coverage, 1)}", "bold")
     if ratio is not None and not is_sure:
         text.append("  as far as is known")
-    return _cut(text, columns)
+    return cut(text, columns)
 
 
 def _second(view: View, answers: Answers, figures: Group, clock_s: float) -> str:
@@ -174,8 +165,9 @@ def _shares(answers: Answers, rows: int) -> tuple[int, int]:
 
 def _unit_rows(answers: Answers, rows: int) -> int:
     losses, containers = _shares(answers, rows)
+    advice = len(_advice(answers, _advice_rows(rows)))
     # Each part has a line with its names.
-    return max(1, rows - losses - containers - bool(losses) - bool(containers) - 1)
+    return max(1, rows - losses - containers - (losses > 0) - (containers > 0) - 1 - advice)
 
 
 def _body(view: View, answers: Answers, columns: int, rows: int | None) -> Iterable[Text]:
@@ -183,9 +175,25 @@ def _body(view: View, answers: Answers, columns: int, rows: int | None) -> Itera
     losses, containers = site.losses or [], sorted(site.containers or [], key=_worst)
     shown = (len(losses), len(containers)) if rows is None else _shares(answers, rows)
     units = answers.units.units if rows is None else answers.units.units[: _unit_rows(answers, rows)]
+    advice = _advice(answers, len(REASONS) if rows is None else _advice_rows(rows))
     yield from _losses(losses[: shown[0]], len(losses) - shown[0], columns)
     yield from _containers(containers[: shown[1]], len(containers) - shown[1], columns)
+    yield from (line(words, columns, "bold") for words in advice)
     yield from _units(view, answers, units, columns)
+
+
+def _advice(answers: Answers, most: int) -> list[str]:
+    """Return what to check first for the reasons that most units have, as ``check power: no answer (107 units)``."""
+    figures = answers.site.figures
+    counts = sorted((figures.units_by_reason if figures else {}).items(), key=lambda item: -item[1])
+    known = [(REASONS[Reason(name)], units) for name, units in counts if name in set(Reason)]
+    asked = [(meaning, units) for meaning, units in known if not meaning.check_first.startswith("nothing")]
+    return [f"{meaning.words} ({units_text(units)}): check {meaning.check_first}" for meaning, units in asked[:most]]
+
+
+def _advice_rows(rows: int) -> int:
+    """Return how many lines of advice fit on `rows` lines that units share with them."""
+    return 0 if rows < 10 else 1 if rows < 19 else 2
 
 
 def _worst(each: Container) -> float:
@@ -196,11 +204,18 @@ def _losses(lines: Sequence[LossLine], left: int, columns: int) -> Iterable[Text
     if not lines:
         return
     table = (Column("lost", 11, is_number=True), Column("share", 7, is_number=True), Column("loss", 0))
-    yield _header(table, columns, f"and {left} more" if left > 0 else "")
-    for line in lines:
-        words = line.words.partition(" ")[2].partition(" ")[2]
-        cells = (hashrate_text(line.hashrate_hs), ratio_text(line.deployed_share_ratio, 1), visible(words))
-        yield _row(table, cells, columns)
+    yield header(table, columns, f"and {left} more" if left > 0 else "")
+    for each in lines:
+        cells = (hashrate_text(each.hashrate_hs), ratio_text(each.deployed_share_ratio, 1), visible(_loss_words(each)))
+        yield row(table, cells, columns)
+
+
+def _loss_words(loss: LossLine) -> str:
+    """Return ``stopped (asleep): 9 units, 4 in C2, 3 in C3``."""
+    # The sentence begins with a hashrate of two words, and ends with times that the units' own rows have.
+    words = loss.words.split(" ", 2)[-1].partition(": ")[0]
+    places = "".join(f", {place.units:,} in {place.container}" for place in loss.places if place.container)
+    return f"{words}: {units_text(loss.units)}{places}"
 
 
 def _containers(containers: Sequence[Container], left: int, columns: int) -> Iterable[Text]:
@@ -213,7 +228,7 @@ def _containers(containers: Sequence[Container], left: int, columns: int) -> Ite
         Column("share", 8, is_number=True),
         Column("not hashing", 0),
     )
-    yield _header(table, columns, f"and {left} more" if left > 0 else "")
+    yield header(table, columns, f"and {left} more" if left > 0 else "")
     for each in containers:
         figures = each.figures
         others = [
@@ -227,7 +242,7 @@ def _containers(containers: Sequence[Container], left: int, columns: int) -> Ite
             ratio_text(figures.operational_efficiency_ratio),
             f"DARK: {words}" if is_dark(figures) else words,
         )
-        yield _row(table, cells, columns, "bold red" if is_dark(figures) else "")
+        yield row(table, cells, columns, "bold red" if is_dark(figures) else "")
 
 
 def _units(view: View, answers: Answers, units: Sequence[Unit], columns: int) -> Iterable[Text]:
@@ -244,9 +259,9 @@ def _units(view: View, answers: Answers, units: Sequence[Unit], columns: int) ->
     )
     first, total = answers.units.offset, answers.units.total
     span = f"{first + 1:,} to {first + len(units):,} of {total:,}" if units else "none"
-    yield _header(table, columns, f"{span}, by {view.order}")
+    yield header(table, columns, f"{span}, by {view.order}")
     if not units:
-        yield _line("no unit fits the filters; x shows all", columns)
+        yield line("no unit fits the filters; x shows all", columns)
     for unit in units:
         share = unit.shortfall_hs / unit.nameplate_hs if unit.shortfall_hs is not None and unit.nameplate_hs else None
         cells = {
@@ -258,7 +273,7 @@ def _units(view: View, answers: Answers, units: Sequence[Unit], columns: int) ->
             "short": ratio_text(share, 1),
             "why": visible(_why(unit)),
         }
-        yield _row(table, tuple(cells[column.name] for column in table), columns, _colour(unit))
+        yield row(table, tuple(cells[column.name] for column in table), columns, _colour(unit))
 
 
 def _rack(unit: Unit) -> str:
@@ -291,46 +306,12 @@ def _footer(view: View, columns: int, rows: int | None) -> list[Text]:
     if rows is None:
         return []
     if view.typed is not None:
-        return [_line(f"/{view.typed}_   Enter searches, Esc drops it", columns - 1, "reverse")]
+        return [line(f"/{view.typed}_   Enter searches, Esc drops it", columns - 1, "reverse")]
     query = view.query
     cause = None if query.cause is None else CAUSE_WORDS[query.cause]
     filters = [str(each) for each in (query.container, cause, query.state) if each]
     filters += [f'"{query.text}"'] if query.text else []
     parts = ["PAUSED"] if view.is_paused else []
     parts += [f"only {', '.join(filters)} (x: all)"] if filters else []
-    parts.append("h help  q quit  s order  l loss  c container  t state  / search  p pause")
-    return [_line(visible("  ".join(parts)), columns - 1, "reverse")]
-
-
-def _header(table: Sequence[Column], columns: int, right: str) -> Text:
-    names = _row(table, tuple(column.name for column in table), columns).plain
-    if right and cell_len(names.rstrip()) + len(right) + 2 <= columns:
-        names = set_cell_size(names, columns - len(right) - 1) + " " + right
-    return Text(set_cell_size(names, columns), "bold")
-
-
-def _row(table: Sequence[Column], cells: Sequence[str], columns: int, style: str = "") -> Text:
-    parts, used = [], 0
-    for column, cell in zip(table, cells, strict=True):
-        width = column.width or max(0, columns - used)
-        if column.is_number:
-            cell = " " * max(0, width - cell_len(cell)) + cell  # noqa: PLW2901 - aligned to the right
-        parts.append(_shortened(cell, width) if column.width else _shortened(cell, width).rstrip())
-        used += width + 1
-    return Text(" ".join(parts), style)
-
-
-def _shortened(text: str, width: int) -> str:
-    """Return a text of exactly `width` cells; one that is cut ends in two dots."""
-    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, max(0, width - 2)) + ".."
-
-
-def _line(text: str, columns: int, style: str = "") -> Text:
-    return Text(
-        _shortened(text, columns).rstrip() if not style else _shortened(text, min(columns, cell_len(text))), style
-    )
-
-
-def _cut(text: Text, columns: int) -> Text:
-    text.truncate(columns, overflow="crop")
-    return text
+    parts.append("h help  q quit  s order  l loss  c container  t state  / find  p pause")
+    return [line(visible("  ".join(parts)), columns - 1, "reverse")]

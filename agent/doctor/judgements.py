@@ -84,7 +84,7 @@ def judge_limits(limits: Limits, load: Load, networks: Sequence[Network]) -> Ite
     else:
         yield ok("open files", text)
     yield _judge_conntrack(limits, load)
-    direct = sum(each.units for each in networks if each.is_direct)
+    direct = sum(each.units for each in networks if each.is_direct and each.interface != "lo")
     if limits.neighbours_max is not None and direct:
         text = f"{limits.neighbours_max:,} machines at most in the kernel's table, {direct:,} units on its own networks"
         if direct > FULL_RATIO * limits.neighbours_max:

@@ -59,6 +59,9 @@ def _network(name: str, hosts: list[str], routes: list[tuple[ipaddress.IPv4Netwo
             trouble = error.strerror or str(error)
     fitting = [route for route in routes if family == socket.AF_INET and ipaddress.IPv4Address(host) in route[0]]
     _, interface, is_routed = max(fitting, key=lambda route: route[0].prefixlen, default=(None, "", True))
+    if source is not None and ipaddress.ip_address(source).is_loopback:
+        # The machine itself, by a table of its own.
+        interface, is_routed = "lo", False
     return Network(name, len(hosts), host, source, trouble, interface, is_direct=bool(interface) and not is_routed)
 
 

@@ -93,7 +93,7 @@ def test_the_options_of_an_example_exist(example: str) -> None:
 
 @pytest.mark.program("man")
 def test_man_renders_every_page_without_a_warning() -> None:
-    """groff has nothing to say against any page, and shows each option of `ledger set` as it is typed."""
+    """Groff has nothing to say against any page, and shows each option of `ledger set` as it is typed."""
     pages = sorted((DEPLOY / "man").glob("*.1"))
     assert len(pages) == len(SUBCOMMANDS) + 1
     ended = subprocess.run(
@@ -150,7 +150,7 @@ def test_bash_offers_every_option_of_every_command() -> None:
 
 @pytest.mark.program("zsh")
 def test_zsh_takes_the_script() -> None:
-    """zsh parses the script, which has a function for each command."""
+    """Zsh parses the script, which has a function for each command."""
     script = DEPLOY / "completion/_hashsight"
     subprocess.run(("zsh", "-n", str(script)), timeout=PATIENT_S, check=True)
     text = script.read_text(encoding="utf-8")
@@ -159,7 +159,7 @@ def test_zsh_takes_the_script() -> None:
 
 @pytest.mark.program("fish")
 def test_fish_completes() -> None:
-    """fish offers a group's commands, and a listed value."""
+    """Fish offers a group's commands, and a listed value."""
     source = f"source {DEPLOY / 'completion/hashsight.fish'}; "
     for line, offered in (("hashsight ledger s", {"show", "set"}), ("hashsight record --through sl", {"sleep"})):
         ended = subprocess.run(
