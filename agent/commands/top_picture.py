@@ -10,7 +10,7 @@ from agent.commands.machine_output import visible
 from agent.commands.top_answers import Answers, Container, Group, LossLine, Unit
 from agent.commands.top_state import View
 from agent.commands.top_table import Column, cut, header, line, row
-from agent.site.reasons import REASONS, Reason
+from agent.site.reasons import REASONS, Meaning, Reason
 from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashrate_text, ratio_text, watts_text
 
@@ -187,8 +187,12 @@ def _advice(answers: Answers, most: int) -> list[str]:
     figures = answers.site.figures
     counts = sorted((figures.units_by_reason if figures else {}).items(), key=lambda item: -item[1])
     known = [(REASONS[Reason(name)], units) for name, units in counts if name in set(Reason)]
-    asked = [(meaning, units) for meaning, units in known if not meaning.check_first.startswith("nothing")]
+    asked = [(meaning, units) for meaning, units in known if _asks_for_a_look(meaning)]
     return [f"{meaning.words} ({units_text(units)}): check {meaning.check_first}" for meaning, units in asked[:most]]
+
+
+def _asks_for_a_look(meaning: Meaning) -> bool:
+    return meaning is not REASONS[Reason.MAINTENANCE] and not meaning.check_first.startswith("nothing")
 
 
 def _advice_rows(rows: int) -> int:
