@@ -18,6 +18,7 @@ DEPLOY = generated.DEPLOY
 TREE = command_tree()
 PRINT_NO_DATA = {
     "run": "a service, whose log is JSON",
+    "ledger export": "writes a file in the form of another program",
     "init": "asks questions; the files that it writes are its result",
 }
 """Commands without `--json`, and why."""
