@@ -3,9 +3,12 @@
 import asyncio
 import ipaddress
 import json
+import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,6 +18,8 @@ from typing import Any
 import aiohttp.web
 import pytest
 from exporter_cases import entry
+from paths import ROOT
+from patience import PATIENT_S
 from programs import free_port
 from typer.testing import CliRunner
 from web_site import served, source
@@ -85,6 +90,39 @@ def test_a_whole_machine_is_looked_at(tmp_path: Path) -> None:
     assert of(findings, "prometheus")[0][0] == "note"
     assert of(findings, "units") == []
     assert status == any(each["level"] == "bad" for each in findings)
+
+
+IN_A_NAMESPACE = """\
+ip link set lo up
+ip link add site type veth peer name units
+ip addr add 10.20.0.5/22 dev site
+ip link set site up
+ip link set units up
+exec "$@"
+"""
+
+
+@pytest.mark.program("ip")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace with an interface takes root")
+def test_ways_in_a_network_of_its_own(tmp_path: Path) -> None:
+    """Units on the interface's network have a way, units of another network have none, and nothing is sent."""
+    config = site(tmp_path, 27184, host="10.20.3.7", more='[[mqtt]]\nname = "site"\nhost = "10.20.3.9"\n')
+    with (tmp_path / "ledger.csv").open("a", encoding="utf-8") as ledger:
+        ledger.write("u2,S21,200,10.21.0.7,C2,R1,1,2025-01-01,,deployed\n")
+    command = ("unshare", "-n", "sh", "-c", IN_A_NAMESPACE, "sh", sys.executable, "-m", "agent", "doctor", "-c", config)
+    ended = subprocess.run(
+        (*command, "--units", "--json"), capture_output=True, text=True, timeout=PATIENT_S, cwd=ROOT, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")
+    findings = json.loads(ended.stdout)
+    assert of(findings, "network") == [
+        ("ok", "10.20.3.0/24 (1 unit): from 10.20.0.5 by site"),
+        ("bad", "10.21.0.0/24 (1 unit): no way: Network is unreachable"),
+    ]
+    assert [level for level, _ in of(findings, "broker")] == ["bad"]
+    assert of(findings, "units") == [
+        ("bad", "0 of 2 units that were tried take a connection, 2 do not answer, such as 10.20.3.7")
+    ]
 
 
 def test_people_get_a_line_a_finding_with_its_mend(tmp_path: Path) -> None:
