@@ -81,19 +81,20 @@ def _head(view: View, answers: Answers, columns: int, clock_s: float, past_s: fl
         yield line(f"{name}: {site.units:,} units, {hashrate_text(site.deployed_hs)} deployed", columns, "bold")
         yield line(f"no figures: {visible(site.not_ready_reason or 'none yet')}", columns, "bold yellow")
         return
-    yield _headline(name, figures, columns, is_past=past_s is not None)
+    is_doubted = past_s is not None or not site.is_ready or site.late_reason is not None
+    yield _headline(name, figures, columns, is_doubted=is_doubted)
     yield line(_second(view, answers, figures, clock_s), columns, "dim")
     for words in _warnings(answers, figures):
         yield line(words, columns, "bold yellow")
 
 
-def _headline(name: str, figures: Group, columns: int, *, is_past: bool) -> Text:
+def _headline(name: str, figures: Group, columns: int, *, is_doubted: bool) -> Text:
     ratio, coverage = figures.operational_efficiency_ratio, figures.coverage_ratio
     rates = f"{hashrate_text(figures.operating_hs)} of {hashrate_text(figures.deployed_hs)}"
     text = Text(f"{name}: ", "bold")
     is_sure = coverage is not None and coverage >= SURE_COVERAGE_RATIO
     colour = "yellow" if not is_sure or ratio is None else "green" if ratio > 0.9 else "red"
-    text.append(f"{ratio_text(ratio)}", "" if is_past else f"bold {colour}")
+    text.append(f"{ratio_text(ratio)}", "" if is_doubted else f"bold {colour}")
     text.append(f"  {rates}  coverage {ratio_text(coverage, 1)}", "bold")
     if ratio is not None and not is_sure:
         text.append("  as far as is known")

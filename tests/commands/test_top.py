@@ -154,8 +154,11 @@ def test_an_agent_that_only_hangs_becomes_stale_too() -> None:
     ],
 )
 def test_an_agent_that_is_late_says_so_above_the_figures(changes: dict[str, Any], words: str) -> None:
-    """The agent's own doubts stand in the third line."""
-    assert lines(view(answers(**changes)))[2] == words
+    """The agent's own doubts stand in the third line, and its ratio has no colour of good or bad."""
+    drawn = picture(view(answers(**changes)), columns=80, rows=24, clock_s=101.0)
+    assert drawn[2].plain == words
+    is_doubted = words.startswith(("LATE", "NOT READY"))
+    assert any(str(span.style).endswith(("red", "green", "yellow")) for span in drawn[0].spans) is not is_doubted
 
 
 def test_curtailed_units_are_no_dark_container() -> None:
