@@ -10,6 +10,7 @@ import structlog
 
 from agent.config.file import Config
 from agent.errors import LocalResourceError
+from agent.runtime.alone import claimed
 from agent.runtime.foreign_polling import ForeignPolling
 from agent.runtime.process import raise_file_limit
 from agent.runtime.socket_log import SocketLog
@@ -42,6 +43,7 @@ class Polling:
     Attributes:
         foreign: The polling of units of other makes.
         rest_s: As of `Client`, from the next connecting on.
+        other_process: A process of this machine that polls the same site; 0 if which is not known, None if none does.
         pace_ratio: Poll intervals are this multiple of the configured one, from the next `start_over` on.
     """
 
@@ -67,6 +69,7 @@ class Polling:
         )
         self.rest_s = 0.0
         self.pace_ratio = 1.0
+        self.other_process: int | None = None
 
     @property
     def poller(self) -> Poller:
@@ -93,6 +96,7 @@ class Polling:
     @contextmanager
     def connected(self, entries: Iterable[LedgerEntry]) -> Iterator[None]:
         """Hold the sockets for polling these units while the block runs; nothing is polled yet."""
+        entries = tuple(entries)
         self._client = self._new_client()
         poll = self._config.poll
         self._poller = Poller(
@@ -108,9 +112,23 @@ class Polling:
         self.replace_entries(entries)
         self._warn_if_limited()
         try:
-            yield
+            with claimed(self._claim(entries)) as self.other_process:
+                if self.other_process is not None:
+                    log.warning(
+                        "another agent polls this site", site=self._config.title, pid=self.other_process or None
+                    )
+                yield
         finally:
             self._client.close()
+
+    def _claim(self, entries: Iterable[LedgerEntry]) -> str:
+        """Return the site's name, with shard or standby, which poll the same site on purpose, and its first address.
+
+        Simulated sites often share a name, and two ledgers of one site differ in some rows.
+        """
+        first = min((f"{entry.host}:{entry.port}" for entry in entries), default="no unit")
+        part = ", standby" if self._config.standby.of else ""
+        return f"{first} {self._config.title}{part}"
 
     @property
     def in_flight(self) -> int:

@@ -20,6 +20,7 @@ from patience import PATIENT_S
 from programs import free_port, program
 from web_doors import USERS, served, written
 
+from agent.commands import generated
 from agent.config.file import load_config
 from agent.config.fleet import load_fleet
 from agent.exporters.web.influx import INFLUX
@@ -38,6 +39,7 @@ READ_BY = {
     "compose/mosquitto.conf": "mosquitto",
     "compose/prometheus.yml": "promtool",
     "compose/site.toml": "the agent",
+    **dict.fromkeys(generated.files(), "tests/commands/test_generated.py"),
     "dev/audit.in": "make",
     "dev/audit.lock": "make",
     "dev/client.in": "make",
@@ -293,6 +295,8 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
     )
     assert ran.stdout.strip() == str(to / "app/agent/__init__.py")
     assert not (to / "app.old").exists()
+    for name in ("man/man1/hashsight-top.1", "bash-completion/completions/hashsight", "zsh/site-functions/_hashsight"):
+        assert (to / "share" / name).is_file()
 
 
 @pytest.mark.parametrize(
