@@ -91,6 +91,21 @@ def test_it_is_chosen_by_its_answer_to_version() -> None:
     assert unit.asked[2:] == [["/summary", "/capabilities", "/network"], ["version", "/summary"]]
 
 
+def test_a_server_that_does_not_answer_version_is_found() -> None:
+    """It waits for the end of a line; the second poll asks for a page first, and reads the unit."""
+
+    class Waiting(EpicUnit):
+        def _answer(self, request: bytes) -> bytes | PollError:
+            answer = super()._answer(request)
+            return answer if request.startswith(b"GET ") else DeadlineError("no reply within 5 s")
+
+    unit = Waiting(reader=registry.CHOOSING)
+    with pytest.raises(DeadlineError):
+        unit.poll()
+    assert [unit.poll().reader for _ in range(2)] == ["epic", "epic"]
+    assert unit.asked == [["version"], ["/summary", "/summary", "/capabilities", "/network"], ["/summary"]]
+
+
 @pytest.mark.parametrize(
     "answer", [NOT_FOUND, BAD_REQUEST, page(b"<!doctype html><title>Printer</title>"), page(b'{"status":"ok"}')]
 )
