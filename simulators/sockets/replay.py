@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
+
 from simulators.captures import form
 from simulators.captures.folder import CaptureError, read_capture
 from simulators.captures.form import Answer, Ending, PortState, Recording
@@ -16,15 +18,13 @@ from simulators.farm.plan import addresses
 from simulators.firmware.registry import is_any_write
 from simulators.firmware.request import NUL, Request, request_name
 from simulators.firmware.stand_in import joined, joins_reports, refusal
+from simulators.sockets.page_bytes import BEYOND_CAP, api_page, http_reply
 from simulators.unit import delivery
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
 
 MAX_PIECES: Final = 1000
 MAX_DELAY_S: Final = 120.0
-BEYOND_CAP: Final = b" " * 65_536
-"""What follows a reply that was recorded up to the recorder's cap. Its true rest is not known."""
-
 _ON_THE_WIRE: Final = MappingProxyType(
     {
         Ending.NUL: delivery.Ending.HANG,
@@ -171,9 +171,11 @@ class RecordedUnit:
 
         The legacy one if the new dialect was not recorded; to a command that was not recorded, what the unit said to an
         unknown one, or else its firmware's refusal. A unit whose firmware joins reports answers a joined request with
-        its recorded parts.
+        its recorded parts. One with pages on this port answers as a web server does.
         """
         api = self.scene(t).api
+        if any(name.startswith(form.API_PAGE) for name in api):
+            return self._page(api, request)
         name = request_name(request)
         answer = api.get(name)
         if answer is None and name.endswith(" new_api"):
@@ -185,6 +187,26 @@ class RecordedUnit:
         if answer is None:
             return refusal([each.data for each in api.values()], t)
         return _delivered(answer, request.command, self.delay(answer.reply.request))
+
+    def _page(self, api: Mapping[str, Answer], request: Request) -> bytes | Delivery:
+        """Return the answer of a unit that serves HTTP on this port.
+
+        Documented (D161): what is no HTTP gets status 400. A page that was not recorded is not found.
+        """
+        method, _, path = request.command.partition(" ")
+        answer = api.get(f"{form.API_PAGE}{path}") if method == "GET" else None
+        if answer is None and not path.startswith("/"):
+            answer = api.get(request_name(request))
+        if answer is None:
+            text = http_reply("404 Not Found" if path.startswith("/") else "400 Bad Request")
+            return Delivery(command=request.command, reply=text)
+        delay = self.delay(answer.reply.request)
+        if _is_heard(answer):
+            data = api_page(answer) if answer.reply.is_page else answer.data
+            is_whole = answer.reply.ending in (None, Ending.LENGTH)
+            ending = Ending.CLOSE if is_whole else answer.reply.ending
+            answer = Answer(reply=msgspec.structs.replace(answer.reply, ending=ending), data=data)
+        return _delivered(answer, request.command, delay)
 
 
 def _is_heard(answer: Answer) -> bool:
@@ -320,7 +342,7 @@ def _scene(at_s: float, name: str, answers: Sequence[Answer], under: Scene | Non
     behind: dict[str, Answer] = {}
     for answer in answers:
         request = form.normal_request(answer.reply.request)
-        if not answer.reply.is_page:
+        if answer.reply.is_on_api_port:
             api.setdefault(request, answer)
         else:
             group = behind if answer.reply.has_login else without
