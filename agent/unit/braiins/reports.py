@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from agent.unit.cgminer.bounded import Chips, Count, Hz, Mhs, Rpm, ShareRow, Watts
+from agent.unit.cgminer.bounded import Chips, Count, Hz, Mhs, PowerWatts, Rpm, ShareRow
 from agent.unit.cgminer.shapes import Report, Shape
 from agent.unit.limits import MAX_BOARDS, MAX_CELSIUS, MAX_FANS
 
@@ -97,7 +97,7 @@ class TunerRow(
 ):
     """The tuner's estimate of the unit's power, and its words on each board."""
 
-    watts: Watts = None
+    watts: PowerWatts = None
     chains: Annotated[tuple[ChainRow, ...], Meta(max_length=MAX_BOARDS)] = ()
 
 

@@ -39,7 +39,7 @@ Difficulty: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_DIFFICULTY)] | None
 Slot: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_BOARDS - 1)] | None
 Celsius: TypeAlias = Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)] | None
 Rpm: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_RPM)] | None
-Watts: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
+PowerWatts: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None
 
 
 class ShareRow(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, Rpm, Seconds, Watts
+from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, PowerWatts, Rpm, Seconds
 from agent.unit.cgminer.pools import MAX_POOLS
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.limits import MAX_BOARDS
@@ -73,7 +73,7 @@ class BoardRow(
 class Supply(msgspec.Struct, frozen=True, gc=False, rename={"watts": "Input Power"}):
     """The power supply."""
 
-    watts: Watts = None
+    watts: PowerWatts = None
 
 
 class Session(

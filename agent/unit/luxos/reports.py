@@ -15,11 +15,11 @@ from agent.unit.cgminer.bounded import (
     Ghs,
     Mhs,
     Mhz,
+    PowerWatts,
     Rpm,
     Seconds,
     ShareRow,
     Slot,
-    Watts,
 )
 from agent.unit.cgminer.shapes import Report, Shape
 from agent.unit.limits import MAX_BOARDS, MAX_FANS
@@ -113,7 +113,7 @@ class PowerRow(msgspec.Struct, frozen=True, gc=False):
     """The unit's power, and whether the supply told it."""
 
     PSU: _Flag = None
-    Watts: Watts = None
+    Watts: PowerWatts = None
 
 
 class ConfigRow(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.bounded import Count, Ghs, Mhz, Rpm, Seconds, Watts
+from agent.unit.cgminer.bounded import Count, Ghs, Mhz, PowerWatts, Rpm, Seconds
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.connectors import without_empty
 from agent.unit.limits import (
@@ -103,7 +103,7 @@ _OF_SLOT: Final[Mapping[str, Any]] = {
     "chain_hw": Count,
     "temp_pcb": _Temperatures,
     "temp_chip": _Temperatures,
-    "chain_consumption": Watts,
+    "chain_consumption": PowerWatts,
 }
 _IN_USE: Final = ("chain_acn", "chain_rate", "chain_state")
 """The keys by which a slot is there."""
