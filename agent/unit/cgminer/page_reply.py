@@ -26,9 +26,8 @@ _HTTP: Final = b"HTTP/"
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
-# Of a head in lower case: to search one without regard to case takes five times as long.
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n")
-_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked[ \t]*\r\n")
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked[ \t]*\r\n", re.IGNORECASE)
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,6})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -143,11 +142,10 @@ def _head_of(data: bytes) -> _Head | None:
     line = _STATUS_LINE.match(data)
     if end < 0 or line is None:
         return None
-    fields = data[line.end() - 2 : end + 2].lower()
+    length = _LENGTH.search(data, 0, end + 2)
     # Hardly any page comes in chunks, and a length beside them counts for nothing.
-    is_chunked = b"chunked" in fields and _CHUNKED.search(fields) is not None
-    length = None if is_chunked else _LENGTH.search(fields)
-    size = None if length is None else int(length[1])
+    is_chunked = data.find(b"hunked", 0, end) >= 0 and _CHUNKED.search(data, 0, end + 2) is not None
+    size = None if length is None or is_chunked else int(length[1])
     return _Head(int(line[1]), end + len(_END_OF_HEAD), size, is_chunked)
 
 

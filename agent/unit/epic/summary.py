@@ -26,6 +26,7 @@ from agent.unit.reading import (
 NAME: Final = "epic"
 
 _WHOLE: Final = 100.0
+_NO_REPAIRS: Final[frozenset[str]] = frozenset()
 
 
 def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) -> UnitReading:
@@ -114,22 +115,40 @@ def _rate_hs(boards: tuple[BoardReading, ...], words: Words) -> float | None:
     raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
 
 
-def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], set[str]]:
+def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], frozenset[str]]:
     """Return the boards by slot, each once, and the repairs that it took."""
+    slots = [row.slot for row in rows]
+    if _in_order(slots):
+        return tuple([_board(row) for row in rows]), _NO_REPAIRS
     by_slot: dict[int, BoardReading] = {}
     repairs = set()
     for row in rows:
         if row.slot is None or row.slot in by_slot:
             repairs.add("wrong_type" if row.slot is None else "implausible")
             continue
-        by_slot[row.slot] = BoardReading(
-            slot=row.slot,
-            hashrate_hs=row.rate[0] * HS_PER_MHS if row.rate and row.rate[0] is not None else None,
-            chips=None,
-            pcb_celsius=(row.celsius,) if row.celsius else (),
-            frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
-        )
-    return tuple([by_slot[slot] for slot in sorted(by_slot)]), repairs
+        by_slot[row.slot] = _board(row)
+    return tuple([by_slot[slot] for slot in sorted(by_slot)]), frozenset(repairs)
+
+
+def _in_order(slots: list[int | None]) -> bool:
+    """Return True if every row has a slot, each above the one before."""
+    before = -1
+    for slot in slots:
+        if slot is None or slot <= before:
+            return False
+        before = slot
+    return True
+
+
+def _board(row: BoardRow) -> BoardReading:
+    rate = row.rate
+    return BoardReading(
+        slot=row.slot or 0,
+        hashrate_hs=rate[0] * HS_PER_MHS if rate and rate[0] is not None else None,
+        chips=None,
+        pcb_celsius=(row.celsius,) if row.celsius else (),
+        frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
+    )
 
 
 def _ideal_hs(rows: tuple[BoardRow, ...]) -> float | None:
