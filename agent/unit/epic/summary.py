@@ -47,7 +47,7 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         raise not_epic("/summary")
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
-    rate_hs = _rate_hs(boards, words)
+    rate_hs = _rate_hs(page.boards or (), words)
     session, program = page.session, interned(page.program)
     if program != identity.firmware:
         identity = Identity(model=identity.model, firmware=program)
@@ -99,16 +99,19 @@ def not_epic(path: str) -> ForeignProtocolError:
     )
 
 
-def _rate_hs(boards: tuple[BoardReading, ...], words: Words) -> float | None:
-    """Return the sum over the boards that run; None of a unit that starts and does not tell it.
+def _rate_hs(rows: tuple[BoardRow, ...], words: Words) -> float | None:
+    """Return the sum over the boards that run, each once; None of a unit that starts and does not tell it.
 
     A unit that idles says itself that it hashes nothing: a board that tells no rate has none.
 
     Raises:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
-    rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
-    if words.is_idle or (boards and len(rates) == len(boards)):
+    slots = [row.slot for row in rows]
+    # A board whose slot is not told hashes all the same.
+    once = [row for at, row in enumerate(rows) if row.slot is None or row.slot not in slots[:at]]
+    rates = [row.rate[0] * HS_PER_MHS for row in once if row.rate and row.rate[0] is not None]
+    if words.is_idle or (once and len(rates) == len(once)):
         return sum(rates, 0.0)
     if words.is_starting:
         return None
@@ -186,7 +189,8 @@ def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
             PoolReading(
                 index=index,
                 status=word,
-                is_active=None if is_used is None else is_used and bool(connected),
+                # A pool that is in use may be cut off; one that is not used has no connection.
+                is_active=connected if is_used else is_used,
                 url=interned(row.pool),
                 user=clean(row.login),
             )

@@ -49,9 +49,9 @@ def assembled(
         repairs = (*repairs, "mode_refuted")
     ideal_hs = profile_hs(devs or ())
     watts, power_kind = memory.state.watts, memory.state.power_kind
-    if power_kind is PowerKind.ESTIMATED and words.mode is not Mode.SLEEP:
+    if power_kind is PowerKind.ESTIMATED and words.mode is not Mode.SLEEP and told_hs is not None:
         # Observed (O176): the supply does not tell them. A unit that stands does not draw what its boards should.
-        watts = profile_watts(watts, now_hs, ideal_hs)
+        watts = profile_watts(watts, told_hs, ideal_hs)
     reading = UnitReading(
         unit_id=unit_id,
         at=at,

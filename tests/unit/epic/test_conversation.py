@@ -168,6 +168,22 @@ def test_a_board_that_does_not_run_is_missing_at_its_slot(missing: int) -> None:
     assert reading.rate_hs == 90e12
 
 
+def test_boards_without_a_slot_hash_all_the_same() -> None:
+    """Their rates count; which boards they are is not known."""
+    rows = [{"Hashrate": [45e6, 100.0]}, {"Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll()
+    assert (reading.rate_hs, reading.boards, reading.repairs) == (91e12, (), ("wrong_type",))
+    twice = [{"Index": 1, "Hashrate": [45e6, 100.0]}, {"Index": 1, "Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=twice)}).poll()
+    assert (reading.rate_hs, len(reading.boards), reading.repairs) == (45e12, 1, ("implausible",))
+
+
+def test_a_build_that_does_not_tell_the_connection() -> None:
+    """Whether its pool is in use is not known; that is no dead pool."""
+    page_without = EpicUnit({**PAGES, SUMMARY_PATH: told(Stratum={"IsPoolConnected": None})}).poll()
+    assert [(pool.status, pool.is_active) for pool in page_without.pools] == [(None, None)]
+
+
 @pytest.mark.parametrize("watts", [0.0, None, "x"])
 def test_no_watts_are_none(watts: Any) -> None:
     """Nought is no measurement."""
