@@ -34,6 +34,7 @@ _JOINING: Final = b"LUXminer"
 _DESCRIPTION: Final = re.compile(rb'"Description" *: *"([^"\\]{1,128})"')
 _VNISH: Final = re.compile(rb'"Type" *: *"[^"]*\(Vnish', re.IGNORECASE)
 _STOCK: Final = b"cgminer 1.0.0"
+_LENGTH: Final = re.compile(rb"(?i)(\r\ncontent-length:[ \t]*)[0-9]+")
 _BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 _NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
@@ -174,14 +175,19 @@ def _page_bytes(reply: RecordedReply, body: bytes) -> bytes:
         known = b"" if reply.ending is not None else b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
         return known + body
     head = reply.head.encode("latin-1") + b"\r\n"
+    if reply.ending is Ending.LENGTH:
+        # A body that was altered for a trial has another length.
+        head = _LENGTH.sub(b"\\g<1>%d" % len(body), head)
     if "\ntransfer-encoding: chunked" not in reply.head.lower():
         return head + body
+    if reply.ending is Ending.LENGTH:
+        return b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body) if body else head + b"0\r\n\r\n"
     pieces, at = [head], 0
     for size in reply.chunks:
         piece = body[at : at + size]
         pieces += (b"%x\r\n" % size, piece, b"\r\n" if len(piece) == size else b"")
         at += size
-    return b"".join(pieces) + (b"0\r\n\r\n" if reply.ending is Ending.LENGTH else b"")
+    return b"".join(pieces)
 
 
 def name_of(request: bytes) -> str:

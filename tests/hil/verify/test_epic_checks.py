@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from epic_units import FOLDER
 from paths import CAPTURES
+from recorded_units import only, plan, record, written
 from sim_cases import make_farm
 
 from agent.address import Endpoint
@@ -101,6 +103,23 @@ def test_a_key_that_is_read_changes_the_meaning() -> None:
     other = held_against(RECORDED, edited(put("OS Type", value="anotherOS")))
     assert not other.changes_meaning
     assert [each.path for each in other.differences] == ["GET :4028/summary: OS Type"]
+
+
+async def test_of_a_recorded_unit_too_a_trial_finds_the_meaning(tmp_path: Path) -> None:
+    """Its pages have heads with a length, which an altered page does not keep to."""
+    farm = make_farm(1, mix="S21:200/epic=100%")
+    async with serve_farm(farm, port=0) as server:
+        recording = only(await record(tmp_path, plan(farm.units[0].identity.host, server.port)))
+    capture = written(recording, tmp_path / "a").capture
+    body = json.loads(capture.data[SUMMARY])
+    body["Power Supply Stats"]["Input Power"] = None
+    del body["OS Type"]
+    data = {**capture.data, SUMMARY: json.dumps(body).encode()}
+    found = held_against(capture, msgspec.structs.replace(capture, data=data))
+    told = {each.path.rpartition(": ")[2]: each.changes_meaning for each in found.differences}
+    assert told["Power Supply Stats.Input Power"]
+    assert [path for path, changes_meaning in told.items() if changes_meaning] == ["Power Supply Stats.Input Power"]
+    assert "OS Type" in told
 
 
 def test_beside_stock_firmware_it_is_another_unit() -> None:
