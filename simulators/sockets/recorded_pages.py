@@ -17,7 +17,8 @@ from simulators.sockets.endings import arrived, reset_on_close
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import ServeError, listen
 from simulators.sockets.page_bytes import NONCE, page_bytes
-from simulators.sockets.replay import MAX_PIECES, Delay, RecordedUnit
+from simulators.sockets.recorded_delivery import MAX_PIECES, Delay
+from simulators.sockets.replay import RecordedUnit
 from simulators.sockets.silence import silence
 from simulators.strangers.spans import Span
 
