@@ -27,9 +27,9 @@ from agent.unit.reading import Poll
 MIXES = {
     "antminer": "S21:200=100%",
     "braiins": "S21:200/braiins=100%",
-    "epic": "S21:200/epic=100%",
     "luxos": "S21:200/luxos=100%",
     "vnish": "S21:200/vnish=100%",
+    "epic": "S21:200/epic=100%",
 }
 STOCK = "antminer"
 MOST_RATIO = 1.3
