@@ -45,8 +45,7 @@ async def simulated(programs: AsyncExitStack, capture: Capture) -> Endpoint:
         raise usage_error("verify", "--against", "simulator", reason)
     folder = Path(programs.enter_context(tempfile.TemporaryDirectory()))
     log_file = folder / "simulator.log"
-    arguments = ["one", "--model", _bin_of(reading), "--build", reading.identity.firmware, "--base", _BASE]
-    arguments += ["--port", "0", "--no-pages", "--seed", "1"]
+    arguments = ["one", *_kind_of(reading), "--base", _BASE, "--port", "0", "--no-pages", "--seed", "1"]
     if reading.mode is Mode.SLEEP:
         arguments.append("--asleep")
     command = [sys.executable, "-m", "simulators", *arguments]
@@ -61,6 +60,14 @@ async def simulated(programs: AsyncExitStack, capture: Capture) -> Endpoint:
 
 
 _BAD_INPUT: Final = 2
+_STOCK: Final = "antminer"
+
+
+def _kind_of(reading: UnitReading) -> list[str]:
+    """Return the options for model and firmware: of stock firmware its build, of others their name."""
+    if reading.reader != _STOCK:
+        return ["--model", f"{_bin_of(reading)}/{reading.reader}"]
+    return ["--model", _bin_of(reading), "--build", reading.identity.firmware or ""]
 
 
 def _bin_of(reading: UnitReading) -> str:

@@ -8,12 +8,15 @@ import structlog
 
 from agent.runtime.quarantine import Quarantine
 from agent.unit.cgminer.call import Address, Done
+from agent.unit.foreign.protocol import LONGEST_S
 from agent.unit.reading import UnitReading
 
 log = structlog.get_logger("agent.lane")
 
-DEADLINE_S: Final = 22.0
-"""The process's own deadlines are 8 s to identify a unit and 10 s to read it, after 2 s to connect."""
+MARGIN_S: Final = 8.0
+DEADLINE_S: Final = LONGEST_S + MARGIN_S
+"""The process answers within `LONGEST_S`, or says that it could not. The margin is for a busy machine, on which it has
+the lower priority: a slow unit is no reason to end it."""
 START_S: Final = 30.0
 MOST_BYTES: Final = 200 * 1000 * 1000
 LONGEST_LIFE_S: Final = 86_400.0

@@ -11,6 +11,10 @@ A unit whose answers make no sense is asked again after its first, second, fourt
 costs little more than before. So is one whose answer to `version` could not be read: till then its reader is a guess.
 
 A unit that was gone may come back with other firmware and a longer uptime than it had: its first poll after that asks.
+
+Assumed (A214): a web server may say nothing until a request's line ends, and none ends in `version`. So the poll after
+one in which `version` got no answer asks for a page first; what answers in HTTP is told by that. Silence at the page
+makes the next poll begin with `version` again.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -20,6 +24,7 @@ import msgspec
 
 from agent.errors import (
     ContradictoryReplyError,
+    DeadlineError,
     DisconnectedError,
     ForeignProtocolError,
     MalformedReplyError,
@@ -37,6 +42,7 @@ VERSION: Final = wire.encode_request("version")
 STATS: Final = wire.encode_request("stats")
 REQUESTS: Final = (VERSION, STATS)
 
+_HTTP: Final = b"HTTP/"
 # Answers that another reader may understand. A unit that is silent or gone is asked by the same reader again.
 _DOUBTFUL: Final = (
     ContradictoryReplyError,
@@ -84,6 +90,9 @@ class Chosen(msgspec.Struct, gc=False):
         is_doubted: The latest poll was one of those.
         is_gone: No connection could be made since the reader was chosen.
         guesses: Polls since the reader was chosen without a readable answer; 0 if it was chosen by one.
+        silences: Polls in a row that ended while the unit was asked what it runs, without an answer.
+        is_asking: The running poll asks that; of the latest poll, whether it ended there.
+        is_of_page: A page told it, since `version` got no answer.
     """
 
     reader: AnyReader | None = None
@@ -93,6 +102,9 @@ class Chosen(msgspec.Struct, gc=False):
     is_doubted: bool = False
     is_gone: bool = False
     guesses: int = 0
+    silences: int = 0
+    is_asking: bool = False
+    is_of_page: bool = False
 
     def is_to_be_chosen(self) -> bool:
         """Return True if the next poll begins with `version`; looked at once a poll."""
@@ -113,13 +125,16 @@ def _is_power_of_two(count: int) -> bool:
     return count > 0 and count & (count - 1) == 0
 
 
-def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, default: str) -> Reader[Chosen]:
+def auto_reader(
+    readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, default: str, page: bytes | None = None
+) -> Reader[Chosen]:
     """Return the reader that chooses among others. Every reader's memory has an attribute `uptime_s`.
 
     Args:
         readers: By name.
         rules: Asked in this order.
         default: Name of the reader for what no rule knows.
+        page: The GET for a unit that does not answer `version`; None to ask for no page.
     """
 
     def converse(
@@ -142,7 +157,11 @@ def auto_reader(readers: Mapping[str, AnyReader], rules: Sequence[Rule], *, defa
     def chosen_first(
         unit_id: str, memory: Chosen, nameplate: Nameplate | None, slow_every: int, wall: Callable[[], float]
     ) -> Conversation:
-        told, data = yield from _told()
+        memory.is_asking = True
+        first = page if memory.is_of_page or memory.silences % 2 else None
+        told, data = yield from _told(first)
+        memory.is_asking, memory.silences = False, 0
+        memory.is_of_page = first is not None and isinstance(told.error, ForeignProtocolError)
         name = next((rule.reader for rule in rules if rule.is_spoken(told)), None)
         if name is None and isinstance(told.error, ForeignProtocolError):
             # No firmware of ours; its own reader's second request would only wait for a deadline.
@@ -172,6 +191,9 @@ def _is_whole(memory: Chosen) -> bool:
 
 
 def _note_failure(memory: Chosen, error: PollError) -> None:
+    if memory.is_asking:
+        memory.silences = memory.silences + 1 if isinstance(error, DeadlineError) else 0
+        memory.is_asking = memory.is_of_page = False
     if isinstance(error, UnreachableError) or (isinstance(error, DisconnectedError) and error.is_reset):
         # Nothing listens, or what accepts, as a port that is forwarded does, has no program behind it.
         memory.is_gone = True
@@ -180,12 +202,17 @@ def _note_failure(memory: Chosen, error: PollError) -> None:
         memory.is_doubted = True
 
 
-def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
+def _told(page: bytes | None) -> Generator[bytes, bytes, tuple[Told, bytes]]:
     """Ask for `version`; return what was said, and the reply as received if it is no refusal.
+
+    Args:
+        page: A GET that is asked first; None for none.
 
     Raises:
         PollError: The unit is silent or gone, or refuses `version` as VNish does and its `stats` cannot be read.
     """
+    if page is not None and (yield from _speaks_http(page)):
+        return Told(None, error=ForeignProtocolError("it answers GET", speaker="HTTP")), b""
     try:
         data = yield VERSION
         reply = wire.decode_reply(data, "version")
@@ -198,3 +225,20 @@ def _told() -> Generator[bytes, bytes, tuple[Told, bytes]]:
         # Its error is the poll's: the refusal alone does not tell VNish, and no stock firmware refuses so.
         stats = yield STATS
     return Told(reply, stats), b"" if is_refused else data
+
+
+def _speaks_http(page: bytes) -> Generator[bytes, bytes, bool]:
+    """Ask for a page; return True if the answer is HTTP.
+
+    Raises:
+        DeadlineError: There is none in time.
+        UnreachableError: The unit is gone.
+    """
+    try:
+        data = yield page
+    except (DeadlineError, UnreachableError):
+        raise
+    except PollError as error:
+        drop_frames(error)
+        return False
+    return data.startswith(_HTTP)

@@ -17,6 +17,7 @@ from agent.unit.braiins.reader import is_spoken as is_braiins
 from agent.unit.choice import Rule, auto_reader
 from agent.unit.coolant import SensorLayouts
 from agent.unit.epic.reader import READER as EPIC
+from agent.unit.epic.reader import SUMMARY as EPIC_SUMMARY
 from agent.unit.epic.reader import is_spoken as is_epic
 from agent.unit.foreign.reader import READER as FOREIGN
 from agent.unit.luxos.reader import READER as LUXOS
@@ -46,7 +47,7 @@ def readers_with(layouts: SensorLayouts | None = None, on_unread: OnUnread | Non
     """
     antminer = ANTMINER if layouts is None else reader_with(layouts, on_unread)
     readers = {reader.name: reader for reader in (antminer, *_FIRMWARE)}
-    chooser = auto_reader(readers, _RULES, default=antminer.name)
+    chooser = auto_reader(readers, _RULES, default=antminer.name, page=EPIC_SUMMARY)
     return MappingProxyType({**readers, FOREIGN.name: FOREIGN, AUTO: chooser})
 
 

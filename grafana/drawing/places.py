@@ -1,10 +1,24 @@
-"""Row of the Site dashboard on containers, racks and models."""
+"""Row of the Site dashboard on containers, racks, models and firmware."""
 
 from grafana.drawing import page, parts
 from grafana.drawing.colours import DEPLOYED
-from grafana.drawing.parts import CELSIUS, COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Look, Query, column
+from grafana.drawing.parts import (
+    CELSIUS,
+    COVERAGE,
+    EFFICIENCY,
+    HASHRATE,
+    J_PER_TH,
+    RATIO,
+    Column,
+    Look,
+    Query,
+    column,
+    now,
+)
 from grafana.levels import CHIP
+from grafana.sums import KNOWN_UNITS
 
+_SITE = parts.selector(site="$site")
 _CONTAINER = parts.selector(site="$site", container="$container")
 _MODEL = parts.selector(site="$site", model="$model")
 _HS = "hashrate_hashes_per_second"
@@ -13,8 +27,8 @@ _HEAT = "Red is 70 % or less, yellow 85 %, green 100 %; an empty cell means no d
 
 
 def places(board: page.Page) -> None:
-    """Draw containers and racks over time, containers and models now."""
-    board.row("Which container, which rack, which model?")
+    """Draw containers and racks over time; containers, models and firmware now."""
+    board.row("Which container, which rack, which model, which firmware?")
     board.add(
         parts.heat(
             "Containers",
@@ -68,6 +82,37 @@ def places(board: page.Page) -> None:
     )
     board.add(_groups("Containers now", "container", "container", _CONTAINER), width=13, height=9)
     board.add(_groups("Models now", "model", "model", _MODEL), width=11, height=9)
+    board.add(_firmware(), width=13, height=9)
+    board.add(
+        parts.bars(
+            "Readings by reader",
+            "Units whose reading counts now, by the reader that read them: antminer reads stock firmware, foreign "
+            "other makes through pyasic.",
+            now(f"sort_desc(max by (reader) (mining_site_reader_units{_SITE}))", "{{reader}}"),
+            parts.COUNT,
+        ),
+        width=11,
+        height=9,
+    )
+
+
+def _firmware() -> parts.Table:
+    kind = "make, reader, firmware"
+    where = {"site": "$site", **{label: page.field_of(label) for label in ("make", "reader", "firmware")}}
+    columns = {
+        "make": Column(title="make"),
+        "reader": Column(title="reader"),
+        "firmware": Column(title="firmware", link=("Open its units", page.address(page.UNIT_LIST, **where))),
+        "Value": Column(title="Units", decimals=0),
+    }
+    return parts.listing(
+        "Firmware now",
+        "Units of the selected containers that have been polled, by make, reader and firmware. Click a firmware to "
+        "open its units.",
+        [column(f"count by ({kind}) ({KNOWN_UNITS}{_CONTAINER})")],
+        columns,
+        sort_by="Units",
+    )
 
 
 def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:

@@ -7,7 +7,8 @@ from grafana.drawing.unit_list import HOT
 
 ABOUT = (
     "One unit: its own figures and the state derived from them. Readings vanish when they are stale; state, losses and "
-    "the time of the last reading stay. Hashrate is the firmware's 5 s rate unless a title says otherwise."
+    "the time of the last reading stay. Hashrate is the firmware's 5 s rate unless a title says otherwise. Make, "
+    "reader and firmware narrow the list of units."
 )
 
 _HS = "hashrate_hashes_per_second"
@@ -247,7 +248,10 @@ def draw() -> page.Page:
         span="24h",
         variables=[
             page.choice("site", "Site", f"mining_site_deployed_{_HS}", is_single=True),
-            page.choice("unit", "Unit", "miner_info", of=["site"], is_single=True),
+            page.choice("make", "Make", "miner_info", of=["site"]),
+            page.choice("reader", "Reader", "miner_info", of=["site", "make"]),
+            page.choice("firmware", "Firmware", "miner_info", of=["site", "make", "reader"]),
+            page.choice("unit", "Unit", "miner_info", of=["site", "make", "reader", "firmware"], is_single=True),
         ],
     )
     board.annotate(

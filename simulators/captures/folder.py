@@ -19,6 +19,7 @@ MAX_NAMED_MISTAKES: Final = 20
 _SHOWN_CHARACTERS = 80
 _OF_THE_API = frozenset({Ending.NUL_CLOSE, Ending.NUL})
 _WHOLE_PAGE = frozenset({None, Ending.LENGTH})
+_API_PLACE = form.API_PAGE.removeprefix("GET ")
 _LENGTH = re.compile(r"(?im)^content-length:[ \t]*(\d{1,9})[ \t\r]*$")
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def read_capture(path: Path) -> Recording:
     if not path.exists():
         raise CaptureError(f"{path}: no such file or directory")
     if not path.is_dir():
-        if not path.name.startswith((form.API_PREFIX, form.PAGE_PREFIX)):
+        if not path.name.startswith((form.API_PREFIX, form.PAGE_PREFIX, form.API_PAGE_PREFIX)):
             raise CaptureError(f"{path}: the name of a recorded reply starts with {form.API_PREFIX}")
         return Recording(name=path.resolve().parent.name, answers=(_loose_answer(path),), ports={}, has_manifest=False)
     if (path / form.MANIFEST).exists():
@@ -62,7 +63,7 @@ def _loose_answer(file: Path) -> Answer:
         raise CaptureError(f"{file}: the name of a recorded reply starts with {form.API_PREFIX}")
     is_page = request.startswith("GET ")
     if not is_page or not is_raw(data):
-        is_login = is_page and not form.is_challenge(file.name)
+        is_login = is_page and not request.startswith(form.API_PAGE) and not form.is_challenge(file.name)
         return Answer(reply=Reply(request=request, file=file.name, has_login=is_login), data=data)
     try:
         page = read_raw(data)
@@ -191,7 +192,7 @@ class _Check:
 def _wrong(reply: Reply) -> tuple[str, str, str] | None:
     """Return key, value and reason of the first thing that no reply can be; None if there is none."""
     words = reply.request.split(" ")
-    if not all(words) or (reply.is_page and (len(words) != 2 or not words[1].startswith("/"))):
+    if not all(words) or (reply.is_page and (len(words) != 2 or not words[1].removeprefix(_API_PLACE).startswith("/"))):
         return "request", reply.request, "is neither a command with its words nor GET and a path"
     if reply.ending is not None and reply.is_page and reply.ending in _OF_THE_API:
         return "ending", reply.ending.value, "is no ending of a page"

@@ -16,6 +16,9 @@ MANIFEST: Final = "capture.json"
 TIMINGS: Final = "timings.json"
 API_PREFIX: Final = "tcp4028-"
 PAGE_PREFIX: Final = "http-"
+API_PAGE_PREFIX: Final = "http4028-"
+API_PAGE: Final = "GET :4028"
+"""How a request begins that is a page on TCP 4028, where ePIC firmware serves HTTP."""
 API_PORT: Final = 4028
 WEB_PORT: Final = 80
 ANY_COMMAND: Final = "*"
@@ -63,7 +66,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One reply of a manifest.
 
     Attributes:
-        request: A command and its words, ``new_api`` last; or ``GET PATH``.
+        request: A command and its words, ``new_api`` last; or ``GET PATH``, of a page on TCP 4028 ``GET :4028PATH``.
         file: Its bytes without the NUL, relative to the moment's folder; None if no byte came.
         ending: None if it is not known.
         status: HTTP status of a page.
@@ -82,8 +85,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def is_page(self) -> bool:
-        """True for a page of the web server."""
+        """True for a page, of the web server or of the API's port."""
         return self.request.startswith("GET ")
+
+    @property
+    def is_on_api_port(self) -> bool:
+        """True for what is on TCP 4028: a report, or a page there."""
+        return not self.is_page or self.request.startswith(API_PAGE)
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,6 +224,8 @@ def request_of(file: str) -> str | None:
     `ANY_COMMAND` is what was recorded as the refusal of an unknown command.
     """
     stem = file.split(".", 1)[0]
+    if stem.startswith(API_PAGE_PREFIX):
+        return f"{API_PAGE}/{stem.removeprefix(API_PAGE_PREFIX)}"
     if stem.startswith(PAGE_PREFIX):
         name = stem.removeprefix(PAGE_PREFIX).removeprefix("401-")
         return "GET /" if name == "root" else f"GET /cgi-bin/{name}.cgi"

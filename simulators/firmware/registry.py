@@ -10,6 +10,7 @@ from typing import Final
 
 from simulators.firmware.antminer import api_program as antminer
 from simulators.firmware.braiins import api_program as braiins
+from simulators.firmware.epic import api_program as epic
 from simulators.firmware.luxos import api_program as luxos
 from simulators.firmware.request import Request
 from simulators.firmware.vnish import api_program as vnish
@@ -32,6 +33,7 @@ class Firmware:
             also within joined commands; a monitoring client never sends them.
         ordered_mode: Returns the work mode that a request changes the unit to; None for most.
         tunings: Clock over rated clock of its tuning profiles, each with the share of units that run it.
+        is_http: Its replies are pages with their heads, which no NUL ends.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Firmware:
     write_commands: frozenset[str]
     ordered_mode: Callable[[Unit, Request], int | None] = _orders_nothing
     tunings: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+    is_http: bool = False
 
     def is_write(self, request: Request) -> bool:
         """Return True if the request would change a unit."""
@@ -71,6 +74,14 @@ FIRMWARES: Final[Mapping[str, Firmware]] = MappingProxyType(
                 ordered_mode=braiins.ordered_mode,
                 # Assumed (A184): most run at the rating, others at a lower power target, few above.
                 tunings=((1.0, 0.5), (0.8, 0.35), (1.1, 0.15)),
+            ),
+            Firmware(
+                name="epic",
+                answer=epic.answer,
+                write_commands=epic.WRITE_COMMANDS,
+                ordered_mode=epic.ordered_mode,
+                tunings=epic.TUNINGS,
+                is_http=True,
             ),
             Firmware(
                 name="luxos",

@@ -231,20 +231,19 @@ class ApiServer:
         )
         reply = station.answer(request, now)
         self.replies += 1
-        if isinstance(reply, bytes):
-            reply += NUL
-            if self._latency_s:
-                reply = Delivery(command=request.command, reply=reply)
-        if isinstance(reply, bytes):
+        whole = reply + NUL if isinstance(reply, bytes) else reply.reply if reply.is_at_once else b""
+        if whole and not self._latency_s:
             try:
-                if connection.send(reply, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(reply):
-                    connection.close()
-                    return True
+                whole = whole[connection.send(whole, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
             except OSError:
                 # The client has left; its reply is dropped, as on a real control board.
+                whole = b""
+            if not whole:
                 connection.close()
                 return True
-            reply = Delivery(command=request.command, reply=reply)
+            reply = Delivery(command=request.command, reply=whole)
+        if isinstance(reply, bytes):
+            reply = Delivery(command=request.command, reply=whole)
         if self._latency_s:
             reply = replace(reply, wait_s=reply.wait_s + self._latency_s)
         self._busy.setdefault(station, deque())

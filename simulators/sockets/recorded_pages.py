@@ -6,7 +6,6 @@ credentials gets the page.
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple
@@ -17,7 +16,9 @@ from simulators.firmware.pages import digest, lighttpd
 from simulators.sockets.endings import arrived, reset_on_close
 from simulators.sockets.journal import Journal
 from simulators.sockets.listening import ServeError, listen
-from simulators.sockets.replay import BEYOND_CAP, MAX_PIECES, Delay, RecordedUnit
+from simulators.sockets.page_bytes import NONCE, page_bytes
+from simulators.sockets.recorded_delivery import MAX_PIECES, Delay
+from simulators.sockets.replay import RecordedUnit
 from simulators.sockets.silence import silence
 from simulators.strangers.spans import Span
 
@@ -27,8 +28,6 @@ MAX_OPEN_S: Final = 600.0
 
 _IDLE_S = 60.0
 _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-_LENGTH = re.compile(rb"Content-Length: \d+")
-_NONCE = digest.md5_hex("a replayed unit")
 
 
 class Place(NamedTuple):
@@ -221,7 +220,7 @@ class _Ports:
                 is_last=not request.is_kept_alive,
                 is_http11=request.is_http11,
                 is_head=request.method == "HEAD",
-                challenge=digest.challenge(_NONCE) if status == 401 else "",
+                challenge=digest.challenge(NONCE) if status == 401 else "",
             )
         )
         await writer.drain()
@@ -285,47 +284,6 @@ async def _send(
             return False
         case _:
             return request.is_kept_alive and not _says_close(reply)
-
-
-def page_bytes(answer: Answer, t: float) -> tuple[bytes, bytes]:
-    """Return head and body of a page as they go over the wire, with chunk sizes and what lies beyond a cap.
-
-    Without a recorded head it is that of lighttpd, with the body as one chunk.
-    """
-    reply, data = answer.reply, answer.data
-    if reply.head is None:
-        if not data:
-            return b"", b""
-        if reply.status in (401, 404):
-            challenge = digest.challenge(_NONCE) if reply.status == 401 else ""
-            own = lighttpd.error_reply(reply.status, t, is_last=False, challenge=challenge)
-            head = own.partition(lighttpd.HEAD_END)[0] + lighttpd.HEAD_END
-            return _LENGTH.sub(b"Content-Length: %d" % len(data), head), data
-        plain = lighttpd.Request("GET", "/", {}, is_http11=True, is_kept_alive=True, body_bytes=0)
-        own = lighttpd.cgi_reply(plain, ("?",), t, is_last=False)
-        return own.partition(lighttpd.HEAD_END)[0] + lighttpd.HEAD_END, _chunked(data, (len(data),), is_whole=True)
-    head = reply.head.encode("latin-1", "replace")
-    if not head.endswith(lighttpd.HEAD_END):
-        head = head.rstrip(b"\r\n") + lighttpd.HEAD_END
-    is_whole = reply.ending in (None, Ending.LENGTH)
-    if reply.chunks or "transfer-encoding: chunked" in reply.head.lower():
-        chunks = (*reply.chunks, len(BEYOND_CAP)) if reply.ending is Ending.TOO_LARGE else reply.chunks
-        data = data + BEYOND_CAP if reply.ending is Ending.TOO_LARGE else data
-        return head, _chunked(data, chunks, is_whole=is_whole)
-    return head, data + BEYOND_CAP if reply.ending is Ending.TOO_LARGE else data
-
-
-def _chunked(data: bytes, sizes: Sequence[int], *, is_whole: bool) -> bytes:
-    """Return a body in chunks of some sizes; one that was cut off ends within a chunk, or without the last one."""
-    pieces, at = [], 0
-    for size in sizes:
-        piece = data[at : at + size]
-        pieces.append(b"%x\r\n%b" % (size, piece))
-        if len(piece) < size:
-            return b"".join(pieces)
-        pieces.append(b"\r\n")
-        at += size
-    return b"".join(pieces) + (b"0\r\n\r\n" if is_whole else b"")
 
 
 def _says_close(reply: Reply) -> bool:

@@ -5,8 +5,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from simulators.captures import form
 from simulators.captures.folder import CaptureError, read_capture
@@ -14,40 +15,15 @@ from simulators.captures.form import Answer, Ending, PortState, Recording
 from simulators.captures.walk import walk_of
 from simulators.farm.plan import addresses
 from simulators.firmware.registry import is_any_write
-from simulators.firmware.request import NUL, Request, request_name
+from simulators.firmware.request import Request, request_name
 from simulators.firmware.stand_in import joined, joins_reports, refusal
-from simulators.unit import delivery
+from simulators.sockets.page_bytes import api_page, http_reply
+from simulators.sockets.recorded_delivery import MAX_DELAY_S, Delay, delivered, is_heard
 from simulators.unit.delivery import Delivery
 from simulators.unit.endpoints import Endpoint
 
-MAX_PIECES: Final = 1000
-MAX_DELAY_S: Final = 120.0
-BEYOND_CAP: Final = b" " * 65_536
-"""What follows a reply that was recorded up to the recorder's cap. Its true rest is not known."""
-
-_ON_THE_WIRE: Final = MappingProxyType(
-    {
-        Ending.NUL: delivery.Ending.HANG,
-        Ending.SILENCE: delivery.Ending.HANG,
-        Ending.RESET: delivery.Ending.RESET,
-    }
-)
 # Ports where the recorded unit's own servers stand.
 _SERVED = frozenset({form.API_PORT, form.WEB_PORT})
-
-
-class Delay(NamedTuple):
-    """Recorded delays of a reply.
-
-    Attributes:
-        wait_s: Before its first byte.
-        spread_s: From its first byte to its last.
-        pieces: Reads in which it came.
-    """
-
-    wait_s: float
-    spread_s: float
-    pieces: int
 
 
 class Pages(NamedTuple):
@@ -123,7 +99,7 @@ class RecordedUnit:
     @property
     def api_state(self) -> PortState:
         """What its API port does: open if it ever answered; as recorded; refused where nothing is known of it."""
-        is_answering = any(_is_heard(answer) for scene in self.scenes for answer in scene.api.values())
+        is_answering = any(is_heard(answer) for scene in self.scenes for answer in scene.api.values())
         return PortState.OPEN if is_answering else self.recording.ports.get(form.API_PORT, PortState.REFUSED)
 
     @property
@@ -132,7 +108,7 @@ class RecordedUnit:
         answers = (each for scene in self.scenes for each in (*scene.pages.open.values(), *scene.pages.behind.values()))
         return (
             PortState.OPEN
-            if any(map(_is_heard, answers))
+            if any(map(is_heard, answers))
             else self.recording.ports.get(form.WEB_PORT, PortState.REFUSED)
         )
 
@@ -171,9 +147,11 @@ class RecordedUnit:
 
         The legacy one if the new dialect was not recorded; to a command that was not recorded, what the unit said to an
         unknown one, or else its firmware's refusal. A unit whose firmware joins reports answers a joined request with
-        its recorded parts.
+        its recorded parts. One with pages on this port answers as a web server does.
         """
         api = self.scene(t).api
+        if any(name.startswith(form.API_PAGE) for name in api):
+            return self._page(api, request)
         name = request_name(request)
         answer = api.get(name)
         if answer is None and name.endswith(" new_api"):
@@ -184,34 +162,27 @@ class RecordedUnit:
         answer = answer or api.get(form.ANY_COMMAND)
         if answer is None:
             return refusal([each.data for each in api.values()], t)
-        return _delivered(answer, request.command, self.delay(answer.reply.request))
+        return delivered(answer, request.command, self.delay(answer.reply.request))
 
+    def _page(self, api: Mapping[str, Answer], request: Request) -> bytes | Delivery:
+        """Return the answer of a unit that serves HTTP on this port.
 
-def _is_heard(answer: Answer) -> bool:
-    """Return True if there was a connection, whatever came over it. Replies without a manifest count."""
-    return answer.reply.ending is not None or answer.reply.file is not None
-
-
-def _delivered(answer: Answer, command: str, delay: Delay | None) -> bytes | Delivery:
-    ending, data = answer.reply.ending, answer.data
-    if not _is_heard(answer):
-        ending = Ending.RESET  # It was refused then. Here the port is open, and a reset is the nearest.
-    if ending in (None, Ending.NUL_CLOSE) and delay is None:
-        return data
-    if ending in (None, Ending.NUL_CLOSE, Ending.NUL):
-        data += NUL
-    elif ending is Ending.TOO_LARGE:
-        data += BEYOND_CAP
-    wait_s, spread_s, pieces = delay or (0.0, 0.0, 1)
-    pieces = max(1, min(pieces, len(data), MAX_PIECES))
-    return Delivery(
-        command=command,
-        reply=data,
-        wait_s=wait_s,
-        piece_bytes=-(-len(data) // pieces) if pieces > 1 else 0,
-        gap_s=spread_s / (pieces - 1) if pieces > 1 else 0.0,
-        ending=delivery.Ending.CLOSE if ending is None else _ON_THE_WIRE.get(ending, delivery.Ending.CLOSE),
-    )
+        Documented (D161): what is no HTTP gets status 400. A page that was not recorded is not found.
+        """
+        method, _, path = request.command.partition(" ")
+        answer = api.get(f"{form.API_PAGE}{path}") if method == "GET" else None
+        if answer is None and not path.startswith("/"):
+            answer = api.get(request_name(request))
+        if answer is None:
+            text = http_reply("404 Not Found" if path.startswith("/") else "400 Bad Request")
+            return Delivery(command=request.command, reply=text)
+        delay = self.delay(answer.reply.request)
+        if is_heard(answer):
+            data = api_page(answer) if answer.reply.is_page else answer.data
+            is_whole = answer.reply.ending in (None, Ending.LENGTH)
+            ending = Ending.CLOSE if is_whole else answer.reply.ending
+            answer = Answer(reply=msgspec.structs.replace(answer.reply, ending=ending), data=data)
+        return delivered(answer, request.command, delay)
 
 
 def read_captures(
@@ -320,7 +291,7 @@ def _scene(at_s: float, name: str, answers: Sequence[Answer], under: Scene | Non
     behind: dict[str, Answer] = {}
     for answer in answers:
         request = form.normal_request(answer.reply.request)
-        if not answer.reply.is_page:
+        if answer.reply.is_on_api_port:
             api.setdefault(request, answer)
         else:
             group = behind if answer.reply.has_login else without

@@ -80,6 +80,7 @@ class LiveUnit:
         ending = Ending.NUL_CLOSE
         if twin is None:
             reply = firmware.answer(unit, request, t)
+            ending = Ending.CLOSE if firmware.is_http else ending
         else:
             reply, told = likeness_of(twin).answer(unit, request, t)
             ending = told or ending

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simulators.captures.folder import CaptureError, read_capture
-from simulators.captures.form import Recording
+from simulators.captures.form import API_PAGE, Recording
 from simulators.twins.facts import MAX_BOARDS, Hardware, Texts, hardware_of, texts_of
 from simulators.twins.stages import Replies, Stage, number, rows_with, stages_of
 from simulators.unit.builds import BUILDS, FLEET_BUILDS, Build, Report
@@ -84,6 +84,11 @@ def twin_of(recording: Recording, *, bin_th: float | None = None, watts: float |
     Raises:
         CaptureError: It cannot be a template.
     """
+    if any(answer.reply.request.startswith(API_PAGE) for answer in recording.answers):
+        raise CaptureError(
+            f"{recording.name}: cannot be a template: it has pages on TCP 4028; units under ePIC firmware are "
+            "simulated by --mix MODEL:TH/epic"
+        )
     stages = stages_of(recording)
     texts = texts_of(list(stages.values()))
     if not texts.type:

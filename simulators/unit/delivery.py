@@ -59,6 +59,11 @@ class Delivery:
     ending: Ending = Ending.CLOSE
     facts: Facts | None = None
 
+    @property
+    def is_at_once(self) -> bool:
+        """True if it is sent whole and the connection closed after it, without any wait."""
+        return self.ending is Ending.CLOSE and not (self.wait_s or self.piece_bytes or self.linger_s)
+
     def with_reply(self, reply: bytes) -> Self:
         """Return the same delivery of another reply, which is sent as it is: it needs its own NUL."""
         return replace(self, reply=reply)

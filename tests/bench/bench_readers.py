@@ -4,23 +4,18 @@
 
 All farms run at once, in processes of their own; the agents are measured in turn, so that other load on the machine
 does not change the ratios. Connecting, asking, reading, decoding, judging, attributing and rendering all count, divided
-by the requests that were sent. ePIC has no simulated firmware: its recorded pages are served over HTTP.
+by the requests that were sent.
 """
 
 import argparse
-import asyncio
 import contextlib
-import json
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_farm import CONFIG, free_port, simulated_site, verdict
+from bench_farm import simulated_site, verdict
 
 from agent.app import Agent
 from agent.runtime import garbage, logs
@@ -29,14 +24,14 @@ from agent.runtime.setup import load_setup
 from agent.site.poller import Poller
 from agent.unit.reading import Poll
 
-PAGES = Path(__file__).resolve().parents[1] / "web_captures" / "s19xp-epic-2025"
 MIXES = {
     "antminer": "S21:200=100%",
     "braiins": "S21:200/braiins=100%",
     "luxos": "S21:200/luxos=100%",
     "vnish": "S21:200/vnish=100%",
+    "epic": "S21:200/epic=100%",
 }
-STOCK, EPIC = "antminer", "epic"
+STOCK = "antminer"
 MOST_RATIO = 1.3
 
 
@@ -53,11 +48,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=100, help="of each firmware")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each run")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--serve", type=int, metavar="UNITS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.serve:
-        asyncio.run(_serve(arguments.serve))
-        return
     logs.set_up("error")
     measured: dict[str, list[Measured]] = {}
     with contextlib.ExitStack() as stack:
@@ -65,7 +56,6 @@ def main() -> None:
             name: stack.enter_context(simulated_site(arguments.units, mix=mix, base=f"127.{20 + place}.0.1")).config
             for place, (name, mix) in enumerate(MIXES.items())
         }
-        configs[EPIC] = stack.enter_context(_epic_site(min(arguments.units, 50)))
         for _ in range(arguments.runs):
             for name, config in configs.items():
                 measured.setdefault(name, []).append(run_loop(_measure(name, config, arguments.seconds)))
@@ -117,48 +107,6 @@ def _count_on(poller: Poller, count: Callable[[Poll], None]) -> None:
         record(poll, now)
 
     poller._on_poll = counted
-
-
-@contextlib.contextmanager
-def _epic_site(units: int) -> Iterator[Path]:
-    """Serve the recorded ePIC unit at many ports inside the block; yield the configuration of its site."""
-    command = [sys.executable, __file__, "--serve", str(units)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    ports = json.loads(server.stdout.readline())
-    with tempfile.TemporaryDirectory(prefix="hashsight-bench-epic-") as name:
-        folder = Path(name)
-        values = {"interval_s": 10.0, "backoff_max_s": 60.0, "max_in_flight": 256, "max_in_flight_sick": 64}
-        rest = {"web_port": free_port(), "asks_identity": "false", "http_port": 80, "checks_per_s": 10, "more": ""}
-        (folder / "site.toml").write_text(CONFIG.format(**values, **rest), encoding="utf-8")
-        rows = [
-            f"u{place},S19 XP,140,C1,R1,{place + 1},127.0.0.1:{port},2024-01-01,,deployed"
-            for place, port in enumerate(ports)
-        ]
-        head = "unit_id,model,hashrate_th,container,rack,slot,host,deployed_from,deployed_to,status"
-        (folder / "ledger.csv").write_text("\n".join((head, *rows, "")), encoding="utf-8")
-        try:
-            yield folder / "site.toml"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-async def _serve(units: int) -> None:
-    """Answer GETs with the recorded pages, and everything else with 400, on loopback; print the ports."""
-    pages = {f"/{path.stem.removeprefix('http4028-')}": path.read_bytes() for path in PAGES.glob("*.json")}
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        words = (await reader.read(4096)).split(b" ", 2)
-        body = pages.get(words[1].decode(), b"") if words[0] == b"GET" else b""
-        head = f"HTTP/1.1 {'200 OK' if body else '400 Bad Request'}\r\nContent-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        await writer.drain()
-        writer.close()
-
-    servers = [await asyncio.start_server(answer, "127.0.0.1", 0) for _ in range(units)]
-    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
-    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from site_cases import PLATE, entry
 
 from agent.errors import DeadlineError, LaneError
 from agent.runtime.lane import WHYS, Lane, Limits
+from agent.runtime.lane_parts import DEADLINE_S
 from agent.site.poller import Bounds, Poller
 from agent.site.schedule import Schedule
 from agent.unit.cgminer.call import Outcome
+from agent.unit.foreign.protocol import CONNECT_S, IDENTIFY_S, LONGEST_S, READ_S
 from agent.unit.foreign.reader import READER
 from agent.unit.reading import UnitReading
 
@@ -110,6 +112,26 @@ async def test_a_process_that_fails_is_replaced(tmp_path: Path, octet: int, why:
         assert isinstance(bad.error, error)
         assert (served.replaced, len(served.starts)) == ([why], 2)
         assert [line["why"] for line in lines if line["log_level"] == "warning"] == [why]
+
+
+async def test_a_slow_answer_does_not_end_the_process(tmp_path: Path) -> None:
+    """The process may take 22 s by its own deadlines; it is ended well after that, and not by a tick before."""
+    now, looks = [1000.0], []
+    options = {"clock": lambda: now[0], "resident": lambda pid: len(looks.append(pid) or "")}
+    async with lane(tmp_path, limits=Limits(rest_s=0.0, longest_wait_s=0.0), **options) as served:
+        await served.poll(SOUND)
+        slow = asyncio.create_task(served.poll(MUTE))
+        await asyncio.sleep(0)
+        for waited_s in (LONGEST_S, LONGEST_S + 2.0, DEADLINE_S - 0.1):
+            now[0], seen = 1000.0 + waited_s, len(looks)
+            await until(lambda seen=seen: len(looks) >= seen + 2)
+            assert served.replaced == []
+        now[0] = 1000.0 + DEADLINE_S
+        (outcome,) = await slow
+        assert isinstance(outcome.error, DeadlineError)
+        assert served.replaced == ["deadline"]
+    assert LONGEST_S >= CONNECT_S + IDENTIFY_S + READ_S + CONNECT_S
+    assert DEADLINE_S - LONGEST_S >= 5.0
 
 
 async def test_what_waits_behind_a_hang_is_asked_of_the_next_process(tmp_path: Path) -> None:

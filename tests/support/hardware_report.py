@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import msgspec
 
 from agent import __version__
-from agent.hil.verify.checks.catalogue import CHECKS, ESSENTIAL, SERIES
+from agent.hil.verify.checks.catalogue import CHECKS, EPIC_CHECKS, ESSENTIAL, SERIES
 from agent.hil.verify.observed import Observed
 from agent.hil.verify.verdict import Outcome, Verdict
 from agent.unit.reading import UnitReading
 
-ABOUT = {**{check.name: check.about for check in CHECKS}, **{check.name: check.about for check in SERIES}}
+ABOUT = {
+    **{check.name: check.about for check in (*CHECKS, *EPIC_CHECKS)},
+    **{check.name: check.about for check in SERIES},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from agent.errors import DeadlineError, PollError, UnreachableError, drop_frames
 from agent.unit.cgminer.call import Address, Done, Outcome, socket_error
+from agent.unit.cgminer.page_reply import begun
 from agent.unit.cgminer.partial_reply import PartialReply
 from simulators.farm.farm import Farm
 from simulators.firmware.request import NUL, read_request
@@ -35,11 +36,13 @@ class Alone:
         del unit
 
 
-def received(reply: bytes | Delivery, *, deadline_s: float = DEADLINE_S) -> tuple[bytes | PollError, float]:
-    """Return a reply, or the error it becomes, and the seconds until then."""
+def received(
+    reply: bytes | Delivery, *, request: bytes = b"", deadline_s: float = DEADLINE_S
+) -> tuple[bytes | PollError, float]:
+    """Return a reply, or the error it becomes, and the seconds until then; a GET gets a page."""
     if isinstance(reply, bytes):
         return reply + NUL, REPLY_S
-    partial = PartialReply()
+    partial = begun(request)
     pieces = -(-len(reply.reply) // reply.piece_bytes) if reply.piece_bytes else 1
     took_s = REPLY_S + reply.wait_s + max(0, pieces - 1) * reply.gap_s
     whole = partial.add(reply.reply) if reply.reply else None
@@ -59,7 +62,7 @@ def asked(farm: Farm | Alone, unit: Unit, request: bytes, at: float) -> tuple[by
         if farm.unit_found_at(unit).is_silent:
             return UnreachableError(f"no answer within {CONNECT_TIMEOUT_S:g} s"), CONNECT_TIMEOUT_S
         return _reset(PartialReply()), REPLY_S
-    return received(station.answer(read_request(request), at))
+    return received(station.answer(read_request(request), at), request=request)
 
 
 def _reset(partial: PartialReply) -> PollError:

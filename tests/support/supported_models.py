@@ -49,9 +49,8 @@ MISSING: Final = """## What was never recorded
 | ePIC | `/summary` of a unit that idles or starts; an S21; the head of an answer | states as documented or assumed |
 | Hiveon | `stats`, `summary`, `devs`, `pools` of an S19 or S21, whole | read as stock firmware, which it imitates |
 
-Of Hiveon there are `stats` of an S9, and of an S19j Pro `version` and the beginning of `stats`. ePIC's pages are not
-recorded by `hashsight record` yet, but by `curl -v http://UNIT:4028/summary`. MARA and PitBit are not read: what
-answers on 4028 was not recorded.
+Of Hiveon there are `stats` of an S9, and of an S19j Pro `version` and the beginning of `stats`. MARA and PitBit are not
+read: what answers on 4028 was not recorded.
 """
 CONTRAST: Final = "other-"
 _UNIT_FIGURES: Final = (

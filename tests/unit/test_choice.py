@@ -216,6 +216,69 @@ def test_another_protocol_is_not_asked_on() -> None:
     assert memory.reader is None
 
 
+PAGE = b"GET /page"
+HTTP = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+WITH_PAGE: Reader[Chosen] = auto_reader(
+    {reader.name: reader for reader in (STOCK, LUX, toy("web"))},
+    (
+        Rule("lux", says("LUXminer")),
+        Rule("web", lambda told: isinstance(told.error, ForeignProtocolError) and told.error.speaker == "HTTP"),
+    ),
+    default="stock",
+    page=PAGE,
+)
+
+
+def failed(memory: Chosen, *replies: bytes | PollError) -> None:
+    """Poll a unit whose last reply ends the poll by a deadline."""
+    with pytest.raises(DeadlineError):
+        polled(WITH_PAGE, memory, replies)
+
+
+def test_a_server_that_waits_for_a_line_is_found_at_the_second_poll() -> None:
+    """`version` gets no answer, the page does; from then on the page is asked first whenever it is chosen anew."""
+    memory = WITH_PAGE.new_memory()
+    failed(memory, DeadlineError("no reply"))
+    requests, reading = polled(WITH_PAGE, memory, [HTTP, b"100"])
+    assert (requests, reading.reader) == ([PAGE, b"rate?"], "web")
+    assert polled(WITH_PAGE, memory, [b"110"])[0] == [b"rate?"]
+    polled(WITH_PAGE, memory, [b"5"])
+    assert polled(WITH_PAGE, memory, [HTTP, b"6"])[0] == [PAGE, b"rate?"]
+
+
+def test_a_unit_that_was_slow_once_loses_no_second_poll() -> None:
+    """What is no page is followed by `version` in the same poll, whatever the unit makes of a GET."""
+    for answer in (INVALID_COMMAND, DisconnectedError("closed"), MalformedReplyError("cut")):
+        memory = WITH_PAGE.new_memory()
+        failed(memory, DeadlineError("no reply"))
+        requests, reading = polled(WITH_PAGE, memory, [answer, LUXOS_VERSION, b"100"])
+        assert (requests, reading.reader) == ([PAGE, VERSION, b"rate?"], "lux")
+        polled(WITH_PAGE, memory, [b"7"])
+        assert polled(WITH_PAGE, memory, [LUXOS_VERSION, b"8"])[0][0] == VERSION
+
+
+def test_a_mute_unit_is_asked_both_in_turn() -> None:
+    """One request a poll, as before."""
+    memory = WITH_PAGE.new_memory()
+    asked = []
+    for _ in range(6):
+        talk = WITH_PAGE.converse("unit", memory, slow_every=6, wall=lambda: AT)
+        asked.append(next(talk))
+        with pytest.raises(DeadlineError) as caught:
+            talk.throw(DeadlineError("no reply"))
+        WITH_PAGE.on_failed(memory, caught.value)
+    assert asked == [VERSION, PAGE] * 3
+
+
+def test_a_late_figure_asks_for_no_page() -> None:
+    """The unit had said what it runs; only its report was late."""
+    memory = WITH_PAGE.new_memory()
+    failed(memory, LUXOS_VERSION, DeadlineError("late"))
+    failed(memory, DeadlineError("late"))
+    assert (memory.silences, memory.is_asking) == (0, False)
+    assert polled(WITH_PAGE, memory, [b"100"])[1].reader == "lux"
+
+
 @pytest.mark.parametrize("error", [UnreachableError("refused", is_refusal=True), DeadlineError("late")])
 def test_silence_costs_one_request(error: PollError) -> None:
     """A unit that is gone is asked once a poll, before and after its reader is known."""

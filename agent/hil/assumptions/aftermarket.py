@@ -1,11 +1,14 @@
-"""Checks of what VNish, LuxOS and Braiins OS are assumed to say."""
+"""Checks of what VNish, LuxOS, Braiins OS and ePIC firmware are assumed to say."""
 
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from agent.hil.assumptions.check import Check, Observation, seen
 from agent.hil.assumptions.view import STARTING_WORDS, Row, View, number
 
+_EPIC_PAGE: Final = "page :4028/"
 _SLOTS: Final = range(1, 5)
 _ADDED_CELSIUS: Final = 15.0
 _SAME_CELSIUS: Final = 0.05
@@ -103,6 +106,17 @@ def _added_celsius(view: View) -> Iterator[Observation]:
                 yield seen(row, "Chip", chip, holds=abs(chip - board - _ADDED_CELSIUS) <= _SAME_CELSIUS)
 
 
+def _whole_pages(view: View) -> Iterator[Observation]:
+    for exchange in view.recorded.exchanges:
+        if exchange.request.startswith(_EPIC_PAGE) and exchange.reply:
+            try:
+                msgspec.json.decode(exchange.reply)
+            except (ValueError, RecursionError):
+                yield Observation(False, exchange.request, "no JSON", exchange.at_s)  # noqa: FBT003 - As in its fields.
+            else:
+                yield Observation(True, exchange.request, f"{len(exchange.reply)} bytes", exchange.at_s)  # noqa: FBT003
+
+
 CHECKS: Final = (
     Check("A170", "raw replies of a unit under VNish", _nul_of_vnish),
     Check("A171", "`stats` of a unit under VNish that failed", _failed),
@@ -111,4 +125,5 @@ CHECKS: Final = (
     Check("A178", "`config` of a unit under LuxOS that starts", _status_of_a_start),
     Check("A182", "`devs` of an S19 or S21 under Braiins OS", _board_numbers),
     Check("A183", "`temps` of an S19 or S21 under Braiins OS", _added_celsius),
+    Check("A198", "pages of a unit under ePIC firmware", _whole_pages),
 )

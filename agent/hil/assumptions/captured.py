@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from agent.hil.assumptions.recorded import Exchange, Recorded
-from agent.hil.capture.form import Capture, Ending, RecordedReply, Timing
+from agent.hil.capture.form import API_PAGE, Capture, Ending, RecordedReply, Timing
 from agent.unit import registry
 from agent.unit.unread import Unread
 
 _PAGE: Final = "page "
+_HTTP: Final = b"HTTP/"
 _READ_PAGE: Final = "page get_system_info"
 _SCRIPT: Final = re.compile(r"GET /(?:cgi-bin/)?([A-Za-z0-9_]+)\.cgi")
 # Moments are apart in time, and the replies of one belong together.
@@ -47,7 +48,9 @@ def unread_of(capture: Capture) -> Unread:
 
 
 def request_name(request: str) -> str:
-    """Return ``page NAME`` for a GET of a script, anything else as it is."""
+    """Return ``page NAME`` for a GET of a script, ``page :4028/PATH`` for one on TCP 4028, anything else as it is."""
+    if request.startswith(API_PAGE):
+        return f"{_PAGE}{request.removeprefix('GET ')}"
     match = _SCRIPT.fullmatch(request)
     return request if match is None else f"page {match[1]}"
 
@@ -68,6 +71,9 @@ def _exchanges(
             continue
         timing = times.get((reply.request, state))
         is_api = not reply.request.startswith("GET ")
+        if is_api and capture.data[prefix + reply.file].startswith(_HTTP):
+            # Documented (D161): ePIC firmware has no API, and says so in HTTP.
+            continue
         yield Exchange(
             request=request_name(reply.request),
             reply=capture.data[prefix + reply.file],

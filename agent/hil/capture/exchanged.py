@@ -4,8 +4,10 @@ from typing import Final
 
 import msgspec
 
+from agent.errors import ForeignProtocolError, PollError
 from agent.hil.capture import form
 from agent.hil.capture.form import Ending, Port, RecordedReply, Timing
+from agent.unit.cgminer import wire
 
 UNAUTHORIZED: Final = 401
 _DIGITS: Final = 6
@@ -42,8 +44,13 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def is_page(self) -> bool:
-        """True for a page, False for a report on TCP 4028."""
+        """True for a page, False for a report of the API."""
         return self.request.startswith("GET ")
+
+    @property
+    def is_on_api_port(self) -> bool:
+        """True for what is on TCP 4028: a report, or a page of ePIC firmware."""
+        return form.is_on_api_port(self.request)
 
     @property
     def is_challenge(self) -> bool:
@@ -95,6 +102,34 @@ def is_json(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def may_be_epic(version: Exchange) -> bool:
+    """Return True for an answer in HTTP, and for none: a server may wait for the end of a request's line."""
+    if not version.data:
+        return version.ending is Ending.SILENCE
+    try:
+        wire.decode_reply(version.data, "version")
+    except ForeignProtocolError as error:
+        return error.speaker == "HTTP"
+    except PollError:
+        return False
+    return False
+
+
+def refuse_foreign(reply: Exchange) -> None:
+    """Refuse what another protocol or another make answers.
+
+    Raises:
+        ForeignProtocolError: It is one.
+    """
+    try:
+        wire.decode_reply(reply.data, "version")
+    except ForeignProtocolError:
+        raise
+    except PollError:
+        # A unit may send what no reader reads: that is worth recording.
+        return
 
 
 def _rounded(seconds: float | None) -> float | None:

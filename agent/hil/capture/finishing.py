@@ -11,7 +11,7 @@ from agent.hil.capture.gathering import Gathering
 from agent.hil.capture.golden import golden_of
 from agent.hil.capture.naming import folder_name, sources_row
 from agent.hil.capture.replayed import reading_of
-from agent.hil.capture.requests import STATS, VERSION, Firmware, firmware_said
+from agent.hil.capture.requests import EPIC_SUMMARY, STATS, VERSION, Firmware, firmware_said
 from agent.hil.capture.spool import Begun
 from agent.site.mismatch import reported_bin
 
@@ -56,7 +56,8 @@ def finished(gathering: Gathering, begun: Begun, redactor: Redacts | None) -> Fi
     if redactor is not None:
         capture = redacted(capture, redactor)
     replies = capture.replies()
-    firmware = firmware_said(replies.get(VERSION, b""), replies.get(STATS, b"") + replies.get("stats", b""))
+    stats = replies.get(STATS, b"") + replies.get("stats", b"")
+    firmware = firmware_said(replies.get(VERSION, b""), stats, replies.get(EPIC_SUMMARY, b""))
     unit = _unit(capture)
     name = folder_name(unit, firmware, begun.recorded_at)
     capture = msgspec.structs.replace(capture, name=name, manifest=msgspec.structs.replace(capture.manifest, unit=unit))

@@ -7,6 +7,7 @@
       SOURCES.md                 a drafted row for the list of sources
       tcp4028-stats-new_api.json a reply without its NUL; `.txt` if it is not whole JSON
       http-get_system_info.json  the body of a page
+      http4028-summary.json      the body of a page on TCP 4028, where ePIC firmware serves HTTP
       http-get_system_info.401.txt  the answer to the same GET without a login
       moments/01-hashing/...     replies at one moment, under the same names
 
@@ -31,6 +32,9 @@ SOURCES: Final = "SOURCES.md"
 MOMENTS: Final = "moments"
 API_PREFIX: Final = "tcp4028-"
 PAGE_PREFIX: Final = "http-"
+API_PAGE_PREFIX: Final = "http4028-"
+API_PAGE: Final = "GET :4028"
+"""How the request of a page on TCP 4028 begins, in which its path follows: ``GET :4028/summary``."""
 
 _NEW_API: Final = "-new_api"
 _PAGE: Final = "GET /cgi-bin/"
@@ -75,11 +79,12 @@ class RecordedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """One reply.
 
     Attributes:
-        request: A command and its words: ``stats``, ``stats new_api``, ``healthchipget 0``; or ``GET PATH``.
+        request: A command and its words: ``stats``, ``stats new_api``, ``healthchipget 0``; or ``GET PATH``, of a page
+            on TCP 4028 ``GET :4028PATH``.
         file: Relative to the moment's folder; None if no byte came.
         ending: None if it is not known.
         status: The HTTP status of a page.
-        head: A page's status line and header lines, as sent, decoded as Latin-1; None on port 4028.
+        head: A page's status line and header lines, as sent, decoded as Latin-1; None for a report of port 4028.
         chunks: Sizes of a page's HTTP chunks, bytes; empty without chunked transfer.
         has_login: A page: the request carried a login.
     """
@@ -210,20 +215,31 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def file_stem(request: str, *, is_challenge: bool = False) -> str:
-    """Return the name of a request's file without its ending: ``tcp4028-stats-new_api``, ``http-summary``.
+    """Return the name of a request's file without its ending: ``tcp4028-stats-new_api``, ``http4028-summary``.
 
     Args:
         request: As in `RecordedReply`.
         is_challenge: The file holds the answer to a GET without a login.
     """
+    if request.startswith(API_PAGE):
+        return f"{API_PAGE_PREFIX}{_plain(request.removeprefix(API_PAGE))}"
     if request.startswith("GET "):
         page = request.removeprefix("GET ").removeprefix("/cgi-bin/").removesuffix(_PAGE_SUFFIX).strip("/")
-        name = re.sub(r"[^A-Za-z0-9_]+", "_", page) or "root"
-        return f"{PAGE_PREFIX}{name}{_CHALLENGE if is_challenge else ''}"
+        return f"{PAGE_PREFIX}{_plain(page)}{_CHALLENGE if is_challenge else ''}"
     command, *words = request.split(" ")
     is_new_api = "new_api" in words
     parameters = "".join(f"_{word}" for word in words if word != "new_api")
     return f"{API_PREFIX}{command}{parameters}{_NEW_API if is_new_api else ''}"
+
+
+def _plain(page: str) -> str:
+    """Return a page's path as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_]+", "_", page.strip("/")) or "root"
+
+
+def is_on_api_port(request: str) -> bool:
+    """Return True for a report or page on TCP 4028, False for a page of another port."""
+    return not request.startswith("GET ") or request.startswith(API_PAGE)
 
 
 def request_of(file: str) -> str | None:
@@ -232,6 +248,8 @@ def request_of(file: str) -> str | None:
     A page whose path is no script looks like one that is: only a manifest has its path.
     """
     stem = file.split(".", 1)[0].removesuffix(_DENIED)
+    if stem.startswith(API_PAGE_PREFIX) and _STEM.fullmatch(stem.removeprefix(API_PAGE_PREFIX)):
+        return f"{API_PAGE}/{stem.removeprefix(API_PAGE_PREFIX)}"
     for prefix in (API_PREFIX, PAGE_PREFIX):
         if stem.startswith(prefix) and _STEM.fullmatch(stem.removeprefix(prefix)):
             name = stem.removeprefix(prefix)

@@ -14,20 +14,19 @@ from agent.address import Endpoint
 from agent.errors import (
     DeadlineError,
     DisconnectedError,
-    ForeignProtocolError,
     LocalResourceError,
     MalformedReplyError,
-    PollError,
     UnreachableError,
     excerpt,
 )
 from agent.hil.capture.exchange import Patience, ask, look_at_port
-from agent.hil.capture.exchanged import UNAUTHORIZED, Exchange
+from agent.hil.capture.exchanged import UNAUTHORIZED, Exchange, may_be_epic, refuse_foreign
 from agent.hil.capture.form import Ending, Port
 from agent.hil.capture.gathering import Gathering, Look
 from agent.hil.capture.pages import PageReader
 from agent.hil.capture.requests import (
     AGAIN,
+    EPIC_SUMMARY,
     PAGES,
     PAUSE_S,
     STATS,
@@ -36,11 +35,11 @@ from agent.hil.capture.requests import (
     boards_listed,
     firmware_said,
     first_reports,
+    is_epic,
     moving_pages,
 )
 from agent.hil.capture.spool import Asked, Looked, Spool
 from agent.hil.capture.states import State
-from agent.unit.cgminer import wire
 from agent.unit.login import Login
 
 API_PORT: Final = 4028
@@ -187,6 +186,9 @@ class Recorder:
     async def _look(self) -> None:
         self._silences = 0
         self._asked_now.clear()
+        if self.firmware is Firmware.EPIC:
+            await self._read_pages(Firmware.EPIC)
+            return
         version = await self._ask(VERSION)
         if version is None:
             return
@@ -225,12 +227,14 @@ class Recorder:
                 return False
             is_refusal = version.port is Port.REFUSED
             raise UnreachableError(f"{endpoint}: {_NO_CONNECTION[version.port]}", is_refusal=is_refusal)
-        _refuse_foreign(version)
+        if may_be_epic(version) and await self._identify_epic():
+            return True
+        refuse_foreign(version)
         self.firmware = firmware_said(version.data)
         stats = await self._ask(STATS)
         replies = [version] if stats is None else [version, stats]
         for reply in replies:
-            _refuse_foreign(reply)
+            refuse_foreign(reply)
         self.firmware = firmware_said(version.data, b"" if stats is None else stats.data)
         if any(_REPLY_MARK in reply.data for reply in replies):
             return True
@@ -245,6 +249,16 @@ class Recorder:
                 raise DisconnectedError(f"{words}: it {how} them", is_reset=version.ending is Ending.RESET)
             raise DeadlineError(words)
         raise MalformedReplyError(f"{endpoint} answers, and not as a unit does: {excerpt(answer)!r}")
+
+    async def _identify_epic(self) -> bool:
+        """Ask what speaks HTTP, or nothing, for ePIC's first page; return True if it is that."""
+        exchanges = await self._page_reader(Firmware.EPIC, None).get(EPIC_SUMMARY, look=self._number)
+        if not is_epic(exchanges[-1].data):
+            return False
+        self.firmware = Firmware.EPIC
+        for exchange in exchanges:
+            self._keep(exchange)
+        return True
 
     async def _ask(self, name: str) -> Exchange | None:
         """Ask for one report; None if the unit went away within this look, and is left alone."""
@@ -263,21 +277,17 @@ class Recorder:
         return exchange
 
     async def _read_pages(self, firmware: Firmware) -> None:
-        plan = self._plan
-        if plan.login is None or plan.web_port is None or self.is_login_refused:
+        plan, is_epic = self._plan, firmware is Firmware.EPIC
+        if not is_epic and (plan.login is None or plan.web_port is None or self.is_login_refused):
             return
-        reader = PageReader(
-            endpoint=Endpoint(plan.endpoint.host, plan.web_port),
-            login=plan.login,
-            patience=plan.patience,
-            clock=self._clock,
-            began=self._began,
-        )
+        reader = self._page_reader(firmware, None if is_epic else plan.login)
         unasked = self._unasked(PAGES[firmware])
         again = [page for page in moving_pages(firmware) if page not in unasked]
         for page in [*again, *unasked]:
             if self._silences >= _GIVE_UP_AFTER:
                 return
+            if page in self._asked_now:
+                continue
             await asyncio.sleep(plan.pauses_s[firmware])
             exchanges = await reader.get(page, look=self._number)
             for exchange in exchanges:
@@ -288,10 +298,22 @@ class Recorder:
                 self.is_login_refused = True
                 return
 
+    def _page_reader(self, firmware: Firmware, login: Login | None) -> PageReader:
+        """Return what gets pages: those of ePIC firmware are on its API's port."""
+        plan = self._plan
+        web = Endpoint(plan.endpoint.host, WEB_PORT if plan.web_port is None else plan.web_port)
+        return PageReader(
+            endpoint=plan.endpoint if firmware is Firmware.EPIC else web,
+            login=login,
+            patience=plan.patience,
+            clock=self._clock,
+            began=self._began,
+        )
+
     def _keep(self, exchange: Exchange) -> None:
         self._asked.add(exchange.request)
         self._asked_now.add(exchange.request)
-        if not exchange.is_page and self._gathering.ports.get(str(API_PORT)) not in {exchange.port, Port.OPEN}:
+        if exchange.is_on_api_port and self._gathering.ports.get(str(API_PORT)) not in {exchange.port, Port.OPEN}:
             self._take_port(API_PORT, exchange.port)
         self._silences = self._silences + 1 if exchange.port in {Port.SILENT, Port.NO_ROUTE} else 0
         self._spool.append(Asked(exchange=exchange))
@@ -303,18 +325,3 @@ _NO_CONNECTION: Final[Mapping[Port, str]] = {
     Port.SILENT: "does not accept a connection; nothing answers at this address",
     Port.NO_ROUTE: "cannot be reached from here",
 }
-
-
-def _refuse_foreign(reply: Exchange) -> None:
-    """Refuse what another protocol or another make answers.
-
-    Raises:
-        ForeignProtocolError: It is one.
-    """
-    try:
-        wire.decode_reply(reply.data, "version")
-    except ForeignProtocolError:
-        raise
-    except PollError:
-        # A unit may send what no reader reads: that is worth recording.
-        return

@@ -3,6 +3,7 @@
 A request that was never asked is answered as `hashsight-sim replay` answers it: one in the new dialect by the page that
 prints the same report (D17) or by the legacy reply (D13), any other with a refusal in the words of the unit's firmware.
 Joined commands are answered by the replies to each of them, if the unit runs firmware that joins reports (O175).
+A unit with pages on TCP 4028 answers what is no HTTP with status 400 (D161), and a page that was not recorded with 404.
 """
 
 import re
@@ -13,9 +14,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from agent.errors import DeadlineError, DisconnectedError, MisreadReplyError, PollError, UnreachableError
-from agent.hil.capture.form import Capture, Ending, Moment, RecordedReply
+from agent.hil.capture.form import API_PAGE, Capture, Ending, Moment, RecordedReply
 from agent.unit import registry
 from agent.unit.cgminer import wire
+from agent.unit.cgminer.page_reply import PartialPage
 from agent.unit.cgminer.partial_reply import PartialReply
 from agent.unit.consistency.alone import held_alone
 from agent.unit.nameplate import Catalogue, shipped_catalogue
@@ -32,6 +34,9 @@ _JOINING: Final = b"LUXminer"
 _DESCRIPTION: Final = re.compile(rb'"Description" *: *"([^"\\]{1,128})"')
 _VNISH: Final = re.compile(rb'"Type" *: *"[^"]*\(Vnish', re.IGNORECASE)
 _STOCK: Final = b"cgminer 1.0.0"
+_LENGTH: Final = re.compile(rb"(?i)(\r\ncontent-length:[ \t]*)[0-9]+")
+_BAD_REQUEST: Final = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+_NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 _Recorded: TypeAlias = Mapping[str, tuple[RecordedReply, bytes | None]]
 
@@ -94,11 +99,15 @@ def _held(conversation: Conversation, recorded: _Recorded) -> UnitReading:
 def _answer(request: bytes, recorded: _Recorded) -> bytes | PollError:
     """Return the reply to a request, or the error that the agent's client makes of its ending."""
     name = name_of(request)
+    if name.startswith(API_PAGE):
+        return _page(name, recorded, wire.cap_of(request))
     command = name.removesuffix(_NEW_API)
     names = [name, f"GET /cgi-bin/{command}.cgi", command] if name != command else [name]
     reply, data = next((recorded[each] for each in names if each in recorded), (None, None))
     if reply is None and "+" in command and _joins_reports(recorded):
         data = _joined(command.split("+"), recorded)
+    elif reply is None and any(each.startswith(API_PAGE) for each in recorded):
+        data = _BAD_REQUEST
     elif reply is None:
         data = _refusal(recorded)
     if data is None:
@@ -142,8 +151,49 @@ def _refusal(recorded: _Recorded) -> bytes:
     )
 
 
+def _page(name: str, recorded: _Recorded, cap: int) -> bytes | PollError:
+    """Return a page as the agent's client returns it, or the error that it makes of its ending."""
+    reply, data = recorded.get(name, (None, b""))
+    if reply is None:
+        return _NOT_FOUND
+    if data is None and reply.head is None:
+        return _nothing_came(reply.ending)
+    partial = PartialPage(cap)
+    whole = partial.add(_page_bytes(reply, data or b""))
+    if whole is not None:
+        return whole
+    if reply.ending is Ending.CLOSE:
+        return partial.close()
+    if reply.ending is Ending.RESET:
+        return DisconnectedError(f"reset after {partial.size} bytes while it was recorded")
+    return partial.foreign() or DeadlineError(f"{partial.size} bytes of a page while it was recorded")
+
+
+def _page_bytes(reply: RecordedReply, body: bytes) -> bytes:
+    """Return a recorded page with its head and its chunks; without a known head, with one that has the length."""
+    if reply.head is None:
+        known = b"" if reply.ending is not None else b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+        return known + body
+    head = reply.head.encode("latin-1") + b"\r\n"
+    if reply.ending is Ending.LENGTH:
+        # A body that was altered for a trial has another length.
+        head = _LENGTH.sub(b"\\g<1>%d" % len(body), head)
+    if "\ntransfer-encoding: chunked" not in reply.head.lower():
+        return head + body
+    if reply.ending is Ending.LENGTH:
+        return b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body) if body else head + b"0\r\n\r\n"
+    pieces, at = [head], 0
+    for size in reply.chunks:
+        piece = body[at : at + size]
+        pieces += (b"%x\r\n" % size, piece, b"\r\n" if len(piece) == size else b"")
+        at += size
+    return b"".join(pieces)
+
+
 def name_of(request: bytes) -> str:
-    """Return the name of a request on TCP 4028 as in a manifest: ``stats new_api``, ``healthchipget 0``."""
+    """Return the name of a request on TCP 4028 as in a manifest: ``stats new_api``, ``GET :4028/summary``."""
+    if request.startswith(b"GET "):
+        return API_PAGE + request.split(b" ", 2)[1].decode("ascii", "replace")
     fields = msgspec.json.decode(request, type=dict[str, str | bool])
     words = [fields["command"], fields.get("parameter"), "new_api" if fields.get("new_api") else None]
     return " ".join(str(word) for word in words if word)

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from agent.errors import PollError
+from agent.hil.capture import form
 from agent.hil.capture.finishing import Finished
 from agent.hil.capture.form import Capture, RecordedReply, Timing
 from agent.hil.capture.gathering import Gathering
@@ -67,7 +68,7 @@ def _endings(replies: Iterable[RecordedReply]) -> dict[str, list[str]]:
 
 
 def _is_challenge(reply: RecordedReply) -> bool:
-    return reply.request.startswith("GET ") and not reply.has_login
+    return not form.is_on_api_port(reply.request) and not reply.has_login
 
 
 def _refused(capture: Capture) -> list[str]:
@@ -77,7 +78,8 @@ def _refused(capture: Capture) -> list[str]:
 
 def _is_refused(capture: Capture, reply: RecordedReply) -> bool:
     if reply.request.startswith("GET "):
-        return reply.has_login and reply.status is not None and reply.status >= 400
+        is_meant = reply.has_login or form.is_on_api_port(reply.request)
+        return is_meant and reply.status is not None and reply.status >= 400
     try:
         return reply.file is not None and wire.decode_reply(capture.data[reply.file], "").status in wire.REFUSALS
     except PollError:

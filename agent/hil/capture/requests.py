@@ -1,8 +1,8 @@
 """The whitelist of a recorder: every request that it may send, by firmware, as data. Pure.
 
-Each of them only tells; `encoded` refuses any other. Documented (D11): with `new_api`, stock firmware also takes the
-switches `reload`, `sleep` and `network`; they are on no list here, nor are the commands of other firmware that act
-without a login (D220), nor pages that write.
+Each of them only tells; `encoded` and `path_of` refuse any other. Documented (D11): with `new_api`, stock firmware also
+takes the switches `reload`, `sleep` and `network`; they are on no list here, nor are the commands of other firmware
+that act without a login (D220), nor pages that write.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from agent.hil.capture.form import API_PAGE
 from agent.unit.cgminer import wire
 
 
@@ -24,6 +25,7 @@ class Firmware(StrEnum):
     BRAIINS = "braiins"
     VNISH = "vnish"
     HIVEON = "hiveon"
+    EPIC = "epic"
     OTHER = "other"
 
 
@@ -59,6 +61,7 @@ MORE: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         Firmware.BRAIINS: ("devdetails", "config", "coin", "temps", "fans", "tempctrl", "tunerstatus"),
         Firmware.VNISH: ("devdetails",),
         Firmware.HIVEON: ("devdetails",),
+        Firmware.EPIC: (),
         Firmware.OTHER: (),
     }
 )
@@ -78,6 +81,7 @@ AGAIN: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         ),
         Firmware.VNISH: (VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),
         Firmware.HIVEON: (VERSION, STATS, "stats", "summary new_api", "summary", "devs", "pools"),
+        Firmware.EPIC: (),
         Firmware.OTHER: (VERSION, *REPORTS),
     }
 )
@@ -100,6 +104,13 @@ _VNISH_PAGES: Final = tuple(
     f"{_PAGE}/api/v1/{name}"
     for name in ("info", "status", "summary", "perf-summary", "model", "metrics", "chains", "boards")
 )
+EPIC_SUMMARY: Final = f"{API_PAGE}/summary"
+# Documented (D273, D293): GETs of ePIC firmware take no login and only tell. They are on TCP 4028.
+_EPIC_PAGES: Final = (
+    EPIC_SUMMARY,
+    *(f"{API_PAGE}/{name}" for name in ("capabilities", "network", "temps", "temps/chip", "voltages")),
+    *(f"{API_PAGE}/{name}" for name in ("hashrate", "clocks")),
+)
 PAGES: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
     {
         Firmware.STOCK: _STOCK_PAGES,
@@ -107,10 +118,13 @@ PAGES: Final[Mapping[Firmware, tuple[str, ...]]] = MappingProxyType(
         Firmware.BRAIINS: (),
         Firmware.VNISH: _VNISH_PAGES,
         Firmware.HIVEON: _STOCK_PAGES,
+        Firmware.EPIC: _EPIC_PAGES,
         Firmware.OTHER: _STOCK_PAGES,
     }
 )
-_MOVING: Final = frozenset({"stats", "summary", "pools", "warning", "chart", "get_miner_conf", "status"})
+_MOVING: Final = frozenset({"stats", "summary", "pools", "warning", "chart", "get_miner_conf", "status", "temps"})
+# Observed (O190): keys of `/summary`, two of which no other server's page has.
+_OF_EPIC: Final = re.compile(rb'"(HBStatus|HBs|Session|StratumConfigs|PerpetualTune)"\s*:')
 
 
 def _whole(name: str) -> tuple[str, ...]:
@@ -147,7 +161,7 @@ def path_of(page: str) -> str:
     """
     if page not in ALLOWED_PAGES:
         raise ValueError(f"{page!r} is not on the whitelist of pages that only tell")
-    return page.removeprefix(_PAGE)
+    return page.removeprefix(API_PAGE if page.startswith(API_PAGE) else _PAGE)
 
 
 def first_reports(firmware: Firmware, boards: Iterable[int]) -> list[str]:
@@ -158,7 +172,8 @@ def first_reports(firmware: Firmware, boards: Iterable[int]) -> list[str]:
         boards: Boards that the unit lists; those that may not be asked for are left out.
     """
     known = [board for board in boards if board in BOARDS]
-    names = list(REPORTS)
+    # Documented (D161): ePIC firmware answers any report alike, with status 400.
+    names = [] if firmware is Firmware.EPIC else list(REPORTS)
     for name in MORE[firmware]:
         names += [name.replace(_BOARD, str(board)) for board in known] if _BOARD in name else [name]
     return names
@@ -169,12 +184,24 @@ def moving_pages(firmware: Firmware) -> list[str]:
     return [page for page in PAGES[firmware] if re.split(r"[/.]", page.removesuffix(".cgi"))[-1] in _MOVING]
 
 
-def firmware_said(version: bytes, stats: bytes = b"") -> Firmware:
-    """Return the firmware that two replies name, by their bytes alone: one may be malformed.
+def is_epic(page: bytes) -> bool:
+    """Return True if a page is the `/summary` of ePIC firmware."""
+    return len(set(_OF_EPIC.findall(page))) > 1
+
+
+def firmware_said(version: bytes, stats: bytes = b"", summary: bytes = b"") -> Firmware:
+    """Return the firmware that replies name, by their bytes alone: one may be malformed.
+
+    Args:
+        version: The reply to `version`.
+        stats: Those to `stats`.
+        summary: The body of the page `/summary` on TCP 4028; empty if there is none.
 
     Observed (O82): Braiins OS. Observed (O83): LuxOS. Documented (D120), Observed (O86): VNish names itself in `Type`,
     or refuses `version` with code 0. Observed (O76): Hiveon. Observed (O08): stock.
     """
+    if is_epic(summary):
+        return Firmware.EPIC
     said, both = version.upper(), version.upper() + stats.upper()
     if b"BOSER" in said or b"BOSMINER" in said:
         return Firmware.BRAIINS

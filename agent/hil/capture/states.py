@@ -50,7 +50,7 @@ def state_of(look: list[Exchange], read: UnitReading | PollError) -> State:
         look: The exchanges of one look, at least one.
         read: What the agent reads from them.
     """
-    ports = {exchange.port for exchange in look if not exchange.is_page}
+    ports = {exchange.port for exchange in look if exchange.is_on_api_port}
     if ports and Port.OPEN not in ports:
         return State.BOOT if Port.REFUSED in ports else State.OFF
     if isinstance(read, PollError):

@@ -159,7 +159,7 @@ tides tighten tim time timeout timer times timestamp timezone timezones title tl
 top topol torque tot total totals touch tpl tr trace tracker traffic trans transfer transition transitional transmit
 transport tree tri trigger triggered trip tripped true truncated try trying ts tue tuesday tun tune tuned tuner
 tunerstatus tunes tuning turbine turbo turn turned twelve tx type types ua uah uart udp uhttpd ui uid uim uint
-unactive unauthorized unavailable unbalanced undefined under underclock undervoltage unexpected unhealthy
+umc unactive unauthorized unavailable unbalanced undefined under underclock undervoltage unexpected unhealthy
 uninitialized unique unit units unix unknow unknown unlimited unlock unlocked unpaid unplugged unreachable unreadable
 unstable unsupported until untuned unused up upd update updated updates updating upfreq upgrade upload upper uppercase
 upt uptime urgent uri url us usage usb use used user username usernames users uses using usr usually utc utf utf8

@@ -8,10 +8,11 @@ from typing import Final
 from agent.address import Endpoint
 from agent.hil.capture import form
 from agent.hil.capture.exchange import Patience, ask
-from agent.hil.capture.exchanged import Exchange
+from agent.hil.capture.exchanged import Exchange, may_be_epic
 from agent.hil.capture.form import Capture, CapturedUnit, Manifest, Moment, Port, RecordedReply, Timings
-from agent.hil.capture.requests import PAUSE_S, Firmware, firmware_said
-from agent.hil.verify.observed import LOOK, POLLED, VERSION
+from agent.hil.capture.pages import PageReader
+from agent.hil.capture.requests import EPIC_SUMMARY, PAUSE_S, Firmware, firmware_said, is_epic
+from agent.hil.verify.observed import EPIC_LOOK, LOOK, POLLED, VERSION
 
 LATER: Final = f"{form.MOMENTS}/01-later"
 """The second look of a series."""
@@ -52,7 +53,7 @@ async def look_at(endpoint: Endpoint, series: Series, *, clock: Callable[[], flo
     if series.polls and unit.is_open:
         for _ in range(series.polls):
             await unit.wait(series.every_s)
-            await unit.ask(POLLED)
+            await unit.poll()
         await unit.wait(series.every_s)
         moments = (Moment(folder=LATER, state="later", replies=await unit.look(f"{LATER}/")),)
     manifest = Manifest(
@@ -76,6 +77,7 @@ class _Unit:
         self._began = clock()
         self._due = self._began
         self._pause_s = 0.0
+        self._is_epic = False
         self.port = Port.OPEN
         self.is_open = False
         self.data: dict[str, bytes] = {}
@@ -83,19 +85,40 @@ class _Unit:
 
     async def look(self, prefix: str = "") -> tuple[RecordedReply, ...]:
         """Ask for everything once, one request after the other."""
-        replies: list[RecordedReply] = []
-        for request in LOOK:
-            exchange = await self.ask(request)
+        version = await self.ask(VERSION)
+        found = [version]
+        if self.is_open:
+            if not prefix:
+                self._pause_s = PAUSE_S.get(firmware_said(version.data), PAUSE_S[Firmware.OTHER])
+                if may_be_epic(version):
+                    found.append(await self.page(EPIC_SUMMARY))
+                    self._is_epic = is_epic(found[-1].data)
+                    found = found if self._is_epic else found[:1]
+                    self._pause_s = PAUSE_S[Firmware.EPIC] if self._is_epic else self._pause_s
+            rest = EPIC_LOOK if self._is_epic else LOOK[1:]
+            for request in rest:
+                if any(request == exchange.request for exchange in found):
+                    continue
+                await asyncio.sleep(self._pause_s)
+                found.append(await (self.page(request) if self._is_epic else self.ask(request)))
+        for exchange in found:
             file = exchange.file()
             if file is not None:
                 self.data[prefix + file] = exchange.data
-            replies.append(exchange.recorded())
-            if not self.is_open:
-                break
-            if request == VERSION and not prefix:
-                self._pause_s = PAUSE_S.get(firmware_said(exchange.data), PAUSE_S[Firmware.OTHER])
-            await asyncio.sleep(self._pause_s)
-        return tuple(replies)
+        return tuple(exchange.recorded() for exchange in found)
+
+    async def poll(self) -> None:
+        """Ask for what the agent asks at every poll."""
+        await (self.page(EPIC_SUMMARY) if self._is_epic else self.ask(POLLED))
+
+    async def page(self, request: str) -> Exchange:
+        """Get a page on TCP 4028 and keep what comes."""
+        reader = PageReader(
+            endpoint=self._endpoint, login=None, patience=self._patience, clock=self._clock, began=self._began
+        )
+        (exchange,) = await reader.get(request, look=0)
+        self.exchanges.append(exchange)
+        return exchange
 
     async def ask(self, request: str) -> Exchange:
         """Send one request and keep what comes."""

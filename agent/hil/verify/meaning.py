@@ -15,7 +15,7 @@ from agent.unit.reading import UnitReading
 
 _NO_FIGURES: Final = frozenset({"unit_id", "at", "repairs", "why", "also", "check_first", "message"})
 """Parts of a reading that are words, or notes on how it was made."""
-PRIVATE: Final = frozenset({"serial", "url", "user"})
+PRIVATE: Final = frozenset({"serial", "mac", "url", "user"})
 """Figures that redaction replaces."""
 
 
@@ -38,7 +38,7 @@ class Trial:
     def changed_by_body(self, request: str, body: Any) -> list[str]:
         """Return the figures that change if the reply to a request has another body; both are printed alike."""
         reply = self._look.reply(request)
-        plain = self._read(reply.file, json.dumps(self._look.body(request)).encode())
+        plain = self._read(reply.file, json.dumps(self._look.document(request)).encode())
         return self._noted(plain, self._read(reply.file, json.dumps(body).encode()))
 
     def changed_by_bytes(self, request: str, data: bytes) -> list[str]:

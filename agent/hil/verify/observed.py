@@ -13,8 +13,10 @@ import msgspec
 
 from agent.errors import ForeignProtocolError, PollError
 from agent.hil.capture import form
-from agent.hil.capture.form import Capture, Ending, Moment, Timing
+from agent.hil.capture.form import Capture, Moment, Timing
 from agent.hil.capture.replayed import reading_of
+from agent.hil.capture.requests import EPIC_SUMMARY, PAGES, Firmware, is_epic
+from agent.hil.verify.reply import Reply, replies_of, report_of
 from agent.hil.verify.verdict import UnansweredError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.firmware import firmware_of
@@ -38,40 +40,8 @@ LOOK: Final = (VERSION, STATS_NEW_API, STATS, SUMMARY_NEW_API, SUMMARY, POOLS, U
 POLLED: Final = STATS_NEW_API
 """What the agent asks at every poll."""
 LEGACY_REPORTS: Final = (VERSION, SUMMARY, STATS, POOLS)
-
-# Documented (D17): these pages print the new_api reply of that name.
-_CUT: Final = frozenset({Ending.RESET, Ending.SILENCE, Ending.TOO_LARGE})
-_PAGE: Final = re.compile(r"GET /cgi-bin/(stats|summary)\.cgi")
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """One recorded reply.
-
-    Attributes:
-        request: As in a manifest; that of a page which prints a report is the report's in the new dialect.
-        data: Without the NUL; None if no byte came.
-        ending: None if it is not known.
-        is_page: It came from port 80, whose framing is another.
-        is_complete: Nothing was left out or cut by its publisher.
-        file: Its file in the capture; empty if no byte came.
-    """
-
-    request: str
-    data: bytes | None
-    ending: Ending | None
-    is_page: bool
-    is_complete: bool
-    file: str = ""
-
-    @property
-    def is_whole(self) -> bool:
-        """True if bytes came and nothing cut them."""
-        if self.data is None or self.ending in _CUT:
-            return False
-        if self.ending is not Ending.CLOSE or self.is_page:
-            return True
-        # Without a NUL only the text says whether more was to come.
-        return self.data.rstrip().endswith(b"}") and self.data.count(b"{") == self.data.count(b"}")
+EPIC_LOOK: Final = PAGES[Firmware.EPIC]
+"""What one look asks a unit under ePIC firmware after `version`."""
 
 
 class Observed:
@@ -90,8 +60,9 @@ class Observed:
         self.capture = capture
         self.moment = moment
         self.name = capture.name if moment is None else f"{capture.name} {moment.folder}"
-        self.replies: Mapping[str, Reply] = {reply.request: reply for reply in _replies(capture, moment)}
+        self.replies: Mapping[str, Reply] = {reply.request: reply for reply in replies_of(capture, moment)}
         self._bodies: dict[str, dict[str, Any] | str] = {}
+        self._pages: dict[str, Any] = {}
 
     @cached_property
     def reading(self) -> UnitReading | PollError:
@@ -104,7 +75,7 @@ class Observed:
         timings = self.capture.timings
         if timings is None:
             return ()
-        return tuple(timing for timing in timings.replies if not timing.request.startswith("GET "))
+        return tuple(timing for timing in timings.replies if form.is_on_api_port(timing.request))
 
     @cached_property
     def model(self) -> str | None:
@@ -133,14 +104,20 @@ class Observed:
     def is_stock(self) -> bool:
         """False if a reply names another maker's firmware."""
         is_named = any(firmware_of(text) is not None for text in self.descriptions)
-        return not is_named and not names_firmware(self.model or "")
+        return not is_named and not self.is_epic and not names_firmware(self.model or "")
+
+    @cached_property
+    def is_epic(self) -> bool:
+        """True if its page `/summary` on TCP 4028 is that of ePIC firmware, which answers reports with status 400."""
+        page = self.replies.get(EPIC_SUMMARY)
+        return page is not None and is_epic(page.data or b"")
 
     @cached_property
     def strangers(self) -> Mapping[str, str]:
         """What answers instead of a unit, by request: another protocol, or another make."""
         found: dict[str, str] = {}
         for reply in self.replies.values():
-            if not reply.data:
+            if not reply.data or self.is_epic:
                 continue
             try:
                 wire.decode_reply(reply.data[: wire.MAX_REPLY_BYTES], reply.request.partition(" ")[0])
@@ -153,6 +130,8 @@ class Observed:
     @property
     def of_unit(self) -> Iterator[Reply]:
         """The replies on TCP 4028 that are not a stranger's."""
+        if self.is_epic:
+            return iter(())
         return (reply for reply in self.replies.values() if not reply.is_page and reply.request not in self.strangers)
 
     def reply(self, request: str) -> Reply:
@@ -185,6 +164,30 @@ class Observed:
         if isinstance(body, str):
             raise UnansweredError(body)
         return body
+
+    def page(self, request: str) -> Any:
+        """Return the JSON of a page on TCP 4028.
+
+        Raises:
+            UnansweredError: There is none, or it is no JSON; another check is about that.
+        """
+        reply = self.reply(request)
+        if request not in self._pages:
+            try:
+                self._pages[request] = json.loads(reply.data or b"")
+            except (ValueError, RecursionError):
+                self._pages[request] = UnansweredError
+        if self._pages[request] is UnansweredError:
+            raise UnansweredError(f"{request} is no JSON")
+        return self._pages[request]
+
+    def document(self, request: str) -> Any:
+        """Return the JSON of a report, or of a page on TCP 4028.
+
+        Raises:
+            UnansweredError: As for `body` and `page`.
+        """
+        return self.page(request) if request.startswith(form.API_PAGE) else self.body(request)
 
     def rows(self, request: str) -> list[dict[str, Any]]:
         """Return the objects of a report.
@@ -301,12 +304,6 @@ def restricted(look: Observed, requests: Collection[str]) -> Observed:
     return Observed(msgspec.structs.replace(look.capture, manifest=manifest))
 
 
-def report_of(request: str) -> str:
-    """Return the report that a page prints; any other request as it is."""
-    page = _PAGE.fullmatch(request)
-    return request if page is None else f"{page[1]} new_api"
-
-
 def is_new_dialect(body: Mapping[str, Any]) -> bool:
     """Return True for a reply of the new dialect. Observed (O09): its STATUS is an object."""
     return isinstance(body.get("STATUS"), dict)
@@ -334,23 +331,3 @@ def shown(value: Any) -> str:
     """Return a value for a finding: JSON, clipped."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _replies(capture: Capture, moment: Moment | None) -> Iterator[Reply]:
-    recorded = capture.manifest.replies if moment is None else moment.replies
-    prefix = "" if moment is None else f"{moment.folder}/"
-    for reply in sorted(recorded, key=lambda reply: not _PAGE.fullmatch(reply.request)):
-        page = _PAGE.fullmatch(reply.request)
-        if reply.request.startswith("GET ") and page is None:
-            continue
-        file = reply.file
-        if file is not None and page is not None and form.is_challenge(file):
-            continue
-        yield Reply(
-            request=report_of(reply.request),
-            data=None if file is None else capture.data[prefix + file],
-            ending=reply.ending,
-            is_page=page is not None,
-            is_complete=file is None or form.is_complete(file.rpartition("/")[2]),
-            file="" if file is None else prefix + file,
-        )

@@ -8,65 +8,25 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from agent.unit.cgminer.bounded import Chips, Count, Hz, Mhs, PowerWatts, Rpm, ShareRow
 from agent.unit.cgminer.shapes import Report, Shape
-from agent.unit.limits import (
-    HS_PER_MHS,
-    MAX_BOARDS,
-    MAX_CELSIUS,
-    MAX_CHIPS,
-    MAX_COUNT,
-    MAX_DIFFICULTY,
-    MAX_FANS,
-    MAX_FREQUENCY_HZ,
-    MAX_HASHRATE_HS,
-    MAX_RPM,
-    MAX_UPTIME_S,
-    MAX_WATTS,
-)
+from agent.unit.limits import MAX_BOARDS, MAX_CELSIUS, MAX_FANS
 
 MAX_ID: Final = 63
 """The highest number of a board."""
 
-_Mhs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_MHS)] | None
-_Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
-_Difficulty = Annotated[float, Meta(ge=0, le=MAX_DIFFICULTY)] | None
 _BoardId = Annotated[float, Meta(ge=0, le=MAX_ID)] | None
 _Celsius = Annotated[float, Meta(ge=0, le=MAX_CELSIUS)] | None
 
 
 class SummaryRow(
-    msgspec.Struct,
-    frozen=True,
-    gc=False,
-    rename={
-        "accepted": "Accepted",
-        "best_share": "Best Share",
-        "difficulty_accepted": "Difficulty Accepted",
-        "difficulty_rejected": "Difficulty Rejected",
-        "difficulty_stale": "Difficulty Stale",
-        "elapsed_s": "Elapsed",
-        "hw_errors": "Hardware Errors",
-        "minute_mhs": "MHS 1m",
-        "now_mhs": "MHS 5s",
-        "average_mhs": "MHS av",
-        "rejected": "Rejected",
-        "stale": "Stale",
-    },
+    ShareRow, frozen=True, gc=False, rename={"minute_mhs": "MHS 1m", "now_mhs": "MHS 5s", "average_mhs": "MHS av"}
 ):
     """The unit, MH/s."""
 
-    accepted: _Count = None
-    best_share: _Difficulty = None
-    difficulty_accepted: _Difficulty = None
-    difficulty_rejected: _Difficulty = None
-    difficulty_stale: _Difficulty = None
-    elapsed_s: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
-    hw_errors: _Count = None
-    minute_mhs: _Mhs = None
-    now_mhs: _Mhs = None
-    average_mhs: _Mhs = None
-    rejected: _Count = None
-    stale: _Count = None
+    minute_mhs: Mhs = None
+    now_mhs: Mhs = None
+    average_mhs: Mhs = None
 
 
 class DevRow(
@@ -84,10 +44,10 @@ class DevRow(
     """A board, MH/s."""
 
     number: _BoardId = None
-    hw_errors: _Count = None
-    minute_mhs: _Mhs = None
-    now_mhs: _Mhs = None
-    nominal_mhs: _Mhs = None
+    hw_errors: Count = None
+    minute_mhs: Mhs = None
+    now_mhs: Mhs = None
+    nominal_mhs: Mhs = None
 
 
 class DetailRow(
@@ -99,8 +59,8 @@ class DetailRow(
     """A board's chips and clock, in Hz or MHz, and the unit's model."""
 
     number: _BoardId = None
-    chips: Annotated[float, Meta(ge=0, le=MAX_CHIPS)] | None = None
-    clock: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ)] | None = None
+    chips: Chips = None
+    clock: Hz = None
     model: str | None = None
 
 
@@ -120,7 +80,7 @@ class TempRow(
 class FanRow(msgspec.Struct, frozen=True, gc=False, rename={"rpm": "RPM"}):
     """A connector for a fan."""
 
-    rpm: Annotated[float, Meta(ge=0, le=MAX_RPM)] | None = None
+    rpm: Rpm = None
 
 
 class ChainRow(msgspec.Struct, frozen=True, gc=False, rename={"status": "Status"}):
@@ -137,7 +97,7 @@ class TunerRow(
 ):
     """The tuner's estimate of the unit's power, and its words on each board."""
 
-    watts: Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None = None
+    watts: PowerWatts = None
     chains: Annotated[tuple[ChainRow, ...], Meta(max_length=MAX_BOARDS)] = ()
 
 

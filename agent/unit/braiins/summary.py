@@ -68,17 +68,7 @@ def read_summary(data: bytes, *, at: float) -> Summary:
         now_hs=None if now_mhs is None else now_mhs * HS_PER_MHS,
         average_hs=None if average_mhs is None else average_mhs * HS_PER_MHS,
         stand_in=None,
-        shares=ShareReading(
-            at=at,
-            accepted=row.accepted,
-            rejected=row.rejected,
-            stale=row.stale,
-            difficulty_accepted=row.difficulty_accepted,
-            difficulty_rejected=row.difficulty_rejected,
-            difficulty_stale=row.difficulty_stale,
-            hw_errors=row.hw_errors,
-            best_share=row.best_share,
-        ),
+        shares=row.shares(at),
         repairs=(),
     )
 

@@ -39,6 +39,12 @@ class _Head(NamedTuple):
     length: int | None
     is_chunked: bool
 
+    def is_whole(self, page: bytes | bytearray) -> bool:
+        """Return True if a page with this head needs no more bytes, and no end of its connection."""
+        if self.length is not None:
+            return len(page) >= self.size + self.length
+        return self.is_chunked and page.endswith(_LAST_CHUNK)
+
 
 class PartialPage:
     """The bytes of a page received so far; a stand-in for `PartialReply`, by whose methods it is driven.
@@ -64,6 +70,11 @@ class PartialPage:
         if size > self._cap:
             return wire.too_large(bytes(self._received[:200]) or chunk, self._cap)
         before = self.size
+        if not before:
+            # Hardly any page comes in more than one piece.
+            self._head = _head_of(chunk)
+            if self._head is not None and self._head.is_whole(chunk):
+                return chunk
         self._received += chunk
         if self._head is None:
             end = self._received.find(_END_OF_HEAD, max(0, before - len(_END_OF_HEAD)), MAX_HEAD_BYTES)
@@ -71,18 +82,10 @@ class PartialPage:
                 return wire.too_large(bytes(self._received[:200]), MAX_HEAD_BYTES)
             if end >= 0:
                 self._head = _head_of(bytes(self._received))
-        if self._is_whole():
+        if self._head is not None and self._head.is_whole(self._received):
             return bytes(self._received)
         self.size = size
         return None
-
-    def _is_whole(self) -> bool:
-        head = self._head
-        if head is None:
-            return False
-        if head.length is not None:
-            return len(self._received) >= head.size + head.length
-        return head.is_chunked and self._received.endswith(_LAST_CHUNK)
 
     def close(self) -> bytes | DisconnectedError | ForeignProtocolError:
         """Return the page, now that the unit has closed the connection, or the error if it is not complete."""

@@ -4,9 +4,11 @@ from typing import Final
 
 from agent.errors import ForeignProtocolError
 from agent.unit.choice import Told
-from agent.unit.epic.conversation import Memory, converse
+from agent.unit.epic.conversation import SUMMARY, Memory, converse
 from agent.unit.epic.summary import NAME
 from agent.unit.reader import Reader
+
+__all__ = ["READER", "SUMMARY", "is_spoken"]
 
 READER: Final = Reader(name=NAME, new_memory=Memory, converse=converse)
 

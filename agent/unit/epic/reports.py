@@ -10,30 +10,16 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, PowerWatts, Rpm, Seconds
 from agent.unit.cgminer.pools import MAX_POOLS
 from agent.unit.cgminer.shapes import Shape
-from agent.unit.limits import (
-    HS_PER_MHS,
-    HZ_PER_MHZ,
-    MAX_BOARDS,
-    MAX_CELSIUS,
-    MAX_COUNT,
-    MAX_FREQUENCY_HZ,
-    MAX_HASHRATE_HS,
-    MAX_RPM,
-    MAX_UPTIME_S,
-    MAX_WATTS,
-    MIN_CELSIUS,
-)
+from agent.unit.limits import MAX_BOARDS
 from agent.unit.reading import Places
 
-_Mhs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_MHS)]
-_Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
 _Slot = Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1)] | None
 _Word = Annotated[str, Meta(max_length=64)] | None
 _Flag = bool | None
 
-_Rpm = Annotated[float, Meta(ge=0, le=MAX_RPM)] | None
 FANS: Final = 12
 
 
@@ -42,18 +28,18 @@ class FanSpeeds(
 ):
     """The places of fans. Observed (O192): there are twelve, and null at those without a fan."""
 
-    fan1: _Rpm = None
-    fan2: _Rpm = None
-    fan3: _Rpm = None
-    fan4: _Rpm = None
-    fan5: _Rpm = None
-    fan6: _Rpm = None
-    fan7: _Rpm = None
-    fan8: _Rpm = None
-    fan9: _Rpm = None
-    fan10: _Rpm = None
-    fan11: _Rpm = None
-    fan12: _Rpm = None
+    fan1: Rpm = None
+    fan2: Rpm = None
+    fan3: Rpm = None
+    fan4: Rpm = None
+    fan5: Rpm = None
+    fan6: Rpm = None
+    fan7: Rpm = None
+    fan8: Rpm = None
+    fan9: Rpm = None
+    fan10: Rpm = None
+    fan11: Rpm = None
+    fan12: Rpm = None
 
 
 rpm_of: Final[Callable[[FanSpeeds], Places]] = attrgetter(*[f"fan{place}" for place in range(1, FANS + 1)])
@@ -78,16 +64,16 @@ class BoardRow(
 ):
     """A board that runs. `rate` is MH/s now, and the percentage of what its clock should give (O191)."""
 
-    mhz: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
-    rate: Annotated[tuple[_Mhs | None, ...], Meta(max_length=8)] = ()
+    mhz: Mhz = None
+    rate: Annotated[tuple[Mhs, ...], Meta(max_length=8)] = ()
     slot: _Slot = None
-    celsius: Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)] | None = None
+    celsius: Celsius = None
 
 
 class Supply(msgspec.Struct, frozen=True, gc=False, rename={"watts": "Input Power"}):
     """The power supply."""
 
-    watts: Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None = None
+    watts: PowerWatts = None
 
 
 class Session(
@@ -104,11 +90,11 @@ class Session(
 ):
     """The run of the mining program."""
 
-    accepted: _Count = None
-    active_boards: _Count = None
-    average_mhs: _Mhs | None = None
-    rejected: _Count = None
-    uptime_s: Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None = None
+    accepted: Count = None
+    active_boards: Count = None
+    average_mhs: Mhs = None
+    rejected: Count = None
+    uptime_s: Seconds = None
 
 
 class Status(msgspec.Struct, frozen=True, gc=False, rename={"last_error": "Last Error", "state": "Operating State"}):
@@ -126,7 +112,7 @@ class Stratum(
 ):
     """The pool in use."""
 
-    index: _Count = None
+    index: Count = None
     url: str | None = None
     user: str | None = None
     is_connected: _Flag = None

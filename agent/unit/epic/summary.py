@@ -26,6 +26,7 @@ from agent.unit.reading import (
 NAME: Final = "epic"
 
 _WHOLE: Final = 100.0
+_NO_REPAIRS: Final[frozenset[str]] = frozenset()
 
 
 def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) -> UnitReading:
@@ -46,7 +47,7 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         raise not_epic("/summary")
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
-    rate_hs = _rate_hs(boards, words)
+    rate_hs = _rate_hs(page.boards or (), words)
     session, program = page.session, interned(page.program)
     if program != identity.firmware:
         identity = Identity(model=identity.model, firmware=program)
@@ -98,38 +99,59 @@ def not_epic(path: str) -> ForeignProtocolError:
     )
 
 
-def _rate_hs(boards: tuple[BoardReading, ...], words: Words) -> float | None:
-    """Return the sum over the boards that run; None of a unit that starts and does not tell it.
+def _rate_hs(rows: tuple[BoardRow, ...], words: Words) -> float | None:
+    """Return the sum over the boards that run, each once; None of a unit that starts and does not tell it.
 
     A unit that idles says itself that it hashes nothing: a board that tells no rate has none.
 
     Raises:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
-    rates = [board.hashrate_hs for board in boards if board.hashrate_hs is not None]
-    if words.is_idle or (boards and len(rates) == len(boards)):
+    slots = [row.slot for row in rows]
+    # A board whose slot is not told hashes all the same.
+    once = [row for at, row in enumerate(rows) if row.slot is None or row.slot not in slots[:at]]
+    rates = [row.rate[0] * HS_PER_MHS for row in once if row.rate and row.rate[0] is not None]
+    if words.is_idle or (once and len(rates) == len(once)):
         return sum(rates, 0.0)
     if words.is_starting:
         return None
     raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
 
 
-def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], set[str]]:
+def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], frozenset[str]]:
     """Return the boards by slot, each once, and the repairs that it took."""
+    slots = [row.slot for row in rows]
+    if _in_order(slots):
+        return tuple([_board(row) for row in rows]), _NO_REPAIRS
     by_slot: dict[int, BoardReading] = {}
     repairs = set()
     for row in rows:
         if row.slot is None or row.slot in by_slot:
             repairs.add("wrong_type" if row.slot is None else "implausible")
             continue
-        by_slot[row.slot] = BoardReading(
-            slot=row.slot,
-            hashrate_hs=row.rate[0] * HS_PER_MHS if row.rate and row.rate[0] is not None else None,
-            chips=None,
-            pcb_celsius=(row.celsius,) if row.celsius else (),
-            frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
-        )
-    return tuple([by_slot[slot] for slot in sorted(by_slot)]), repairs
+        by_slot[row.slot] = _board(row)
+    return tuple([by_slot[slot] for slot in sorted(by_slot)]), frozenset(repairs)
+
+
+def _in_order(slots: list[int | None]) -> bool:
+    """Return True if every row has a slot, each above the one before."""
+    before = -1
+    for slot in slots:
+        if slot is None or slot <= before:
+            return False
+        before = slot
+    return True
+
+
+def _board(row: BoardRow) -> BoardReading:
+    rate = row.rate
+    return BoardReading(
+        slot=row.slot or 0,
+        hashrate_hs=rate[0] * HS_PER_MHS if rate and rate[0] is not None else None,
+        chips=None,
+        pcb_celsius=(row.celsius,) if row.celsius else (),
+        frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
+    )
 
 
 def _ideal_hs(rows: tuple[BoardRow, ...]) -> float | None:
@@ -167,7 +189,8 @@ def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
             PoolReading(
                 index=index,
                 status=word,
-                is_active=None if is_used is None else is_used and bool(connected),
+                # A pool that is in use may be cut off; one that is not used has no connection.
+                is_active=connected if is_used else is_used,
                 url=interned(row.pool),
                 user=clean(row.login),
             )

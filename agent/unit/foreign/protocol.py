@@ -30,6 +30,12 @@ IDENTIFY: Final = b"identify"
 API_PORT: Final = 4028
 LONGEST_ANSWER: Final = 64 * 1024
 """The longest line that the process writes, characters: twenty times that of any unit recorded."""
+CONNECT_S: Final = 2.0
+"""How long the process waits for a unit's ports, before it identifies a unit and after one that told no rate, s."""
+IDENTIFY_S: Final = 8.0
+READ_S: Final = 10.0
+LONGEST_S: Final = CONNECT_S + IDENTIFY_S + READ_S + CONNECT_S
+"""How long the process works on one request at most, s: after that its answer is that it had none in time."""
 STARTED: Final = 0
 """The id of the line that says that the process has started; no request has it."""
 

@@ -21,11 +21,16 @@ import pyasic  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from pyasic import settings  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from agent.unit.foreign import gate
-from agent.unit.foreign.protocol import STARTED, MakeLogin, encode_answer
+from agent.unit.foreign.protocol import (
+    CONNECT_S,
+    IDENTIFY_S,
+    LONGEST_S,
+    READ_S,
+    STARTED,
+    MakeLogin,
+    encode_answer,
+)
 
-IDENTIFY_S: Final = 8.0
-READ_S: Final = 10.0
-_CONNECT_S: Final = 2.0
 _NICE: Final = 5
 _AGAIN_S: Final = 3600.0
 # Twice what it ever took; beyond it, an allocation fails, and the unit that caused it with it.
@@ -70,7 +75,7 @@ async def _unreachable(host: str) -> str | None:
 
     async def connect(port: int) -> bool | None:
         try:
-            _, writer = await asyncio.wait_for(gate.open_connection(host, port), _CONNECT_S)
+            _, writer = await asyncio.wait_for(gate.open_connection(host, port), CONNECT_S)
         except TimeoutError:
             return None
         except OSError as error:
@@ -216,7 +221,9 @@ async def _answer(request: dict[str, Any]) -> dict[str, Any]:
     gate.API_PORT.set(port)
     login = MakeLogin(**request["login"]) if "login" in request else None
     try:
-        answer = await (_read((host, port), login) if request["want"] == "read" else _identify(host))
+        # Each step has its deadline; what none of them covers has this one.
+        async with asyncio.timeout(LONGEST_S):
+            answer = await (_read((host, port), login) if request["want"] == "read" else _identify(host))
     except TimeoutError:
         answer = {"error": "deadline", "text": host}
     except Exception as error:  # noqa: BLE001 - A client's bug or a unit's bytes: one line, and the next unit.

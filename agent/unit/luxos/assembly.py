@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from agent.unit.consistency.watts import profile_watts
 from agent.unit.consistency.yardstick import HASHING_RATIO, LAG_S, UNKNOWN_RATED_HS
 from agent.unit.coolant import CoolantLayout
 from agent.unit.luxos.boards import boards_of, profile_hs, run_s
@@ -12,7 +13,7 @@ from agent.unit.luxos.reports import DevRow
 from agent.unit.luxos.summary import Rates, Summary
 from agent.unit.luxos.words import Words, words_of
 from agent.unit.nameplate import Nameplate
-from agent.unit.reading import BoardReading, Dialect, Fault, Mode, UnitReading
+from agent.unit.reading import BoardReading, Dialect, Fault, Mode, PowerKind, UnitReading
 
 _NO_RATES: Final = Rates(None, None, None)
 
@@ -46,6 +47,11 @@ def assembled(
     words = words_of(memory.state.config, is_hashing=None if told_hs is None else told_hs >= HASHING_RATIO * rated_hs)
     if words.is_refuted:
         repairs = (*repairs, "mode_refuted")
+    ideal_hs = profile_hs(devs or ())
+    watts, power_kind = memory.state.watts, memory.state.power_kind
+    if power_kind is PowerKind.ESTIMATED and words.mode is not Mode.SLEEP and told_hs is not None:
+        # Observed (O176): the supply does not tell them. A unit that stands does not draw what its boards should.
+        watts = profile_watts(watts, told_hs, ideal_hs)
     reading = UnitReading(
         unit_id=unit_id,
         at=at,
@@ -56,10 +62,10 @@ def assembled(
         hashrate_5s_hs=now_hs,
         hashrate_30m_hs=rates.thirty_min_hs,
         hashrate_avg_hs=rates.average_hs,
-        hashrate_ideal_hs=profile_hs(devs or ()),
+        hashrate_ideal_hs=ideal_hs,
         is_profile_ideal=True,
-        power_watts=memory.state.watts,
-        power_kind=memory.state.power_kind,
+        power_watts=watts,
+        power_kind=None if watts is None else power_kind,
         boards=boards,
         fan_rpm=memory.state.fan_rpm,
         pools=memory.pools,

@@ -8,69 +8,34 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from agent.unit.cgminer.shapes import Report, Shape
-from agent.unit.limits import (
-    HS_PER_GHS,
-    HS_PER_MHS,
-    HZ_PER_MHZ,
-    MAX_BOARDS,
-    MAX_CELSIUS,
-    MAX_CHIPS,
-    MAX_COUNT,
-    MAX_DIFFICULTY,
-    MAX_FANS,
-    MAX_FREQUENCY_HZ,
-    MAX_HASHRATE_HS,
-    MAX_RPM,
-    MAX_UPTIME_S,
-    MAX_WATTS,
-    MIN_CELSIUS,
+from agent.unit.cgminer.bounded import (
+    Celsius,
+    Chips,
+    FloatCount,
+    Ghs,
+    Mhs,
+    Mhz,
+    PowerWatts,
+    Rpm,
+    Seconds,
+    ShareRow,
+    Slot,
 )
+from agent.unit.cgminer.shapes import Report, Shape
+from agent.unit.limits import MAX_BOARDS, MAX_FANS
 
-_Seconds = Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None
-_Ghs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_GHS)] | None
-_Mhs = Annotated[float, Meta(ge=0, le=MAX_HASHRATE_HS / HS_PER_MHS)] | None
-_Count = Annotated[float, Meta(ge=0, le=MAX_COUNT)] | None
-_Difficulty = Annotated[float, Meta(ge=0, le=MAX_DIFFICULTY)] | None
-_Slot = Annotated[float, Meta(ge=0, le=MAX_BOARDS - 1)] | None
-_Celsius = Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)] | None
 _Text = str | None
 _Flag = bool | None
 
 
 class SummaryRow(
-    msgspec.Struct,
-    frozen=True,
-    gc=False,
-    rename={
-        "accepted": "Accepted",
-        "best_share": "Best Share",
-        "difficulty_accepted": "Difficulty Accepted",
-        "difficulty_rejected": "Difficulty Rejected",
-        "difficulty_stale": "Difficulty Stale",
-        "elapsed_s": "Elapsed",
-        "ghs_30m": "GHS 30m",
-        "ghs_5s": "GHS 5s",
-        "ghs_av": "GHS av",
-        "hw_errors": "Hardware Errors",
-        "rejected": "Rejected",
-        "stale": "Stale",
-    },
+    ShareRow, frozen=True, gc=False, rename={"ghs_30m": "GHS 30m", "ghs_5s": "GHS 5s", "ghs_av": "GHS av"}
 ):
     """The unit, GH/s. `GHS 24h` and `Total MH` are left out on purpose: both mean something else (O177)."""
 
-    accepted: _Count = None
-    best_share: _Difficulty = None
-    difficulty_accepted: _Difficulty = None
-    difficulty_rejected: _Difficulty = None
-    difficulty_stale: _Difficulty = None
-    elapsed_s: _Seconds = None
-    ghs_30m: _Ghs = None
-    ghs_5s: _Ghs = None
-    ghs_av: _Ghs = None
-    hw_errors: _Count = None
-    rejected: _Count = None
-    stale: _Count = None
+    ghs_30m: Ghs = None
+    ghs_5s: Ghs = None
+    ghs_av: Ghs = None
 
 
 class DevRow(
@@ -89,12 +54,12 @@ class DevRow(
 ):
     """A board, MH/s."""
 
-    run_s: _Seconds = None
-    hw_errors: _Count = None
-    slot: _Slot = None
+    run_s: Seconds = None
+    hw_errors: FloatCount = None
+    slot: Slot = None
     is_ramping: _Flag = None
-    mhs_5s: _Mhs = None
-    nominal_mhs: _Mhs = None
+    mhs_5s: Mhs = None
+    nominal_mhs: Mhs = None
     serial: _Text = None
 
 
@@ -106,20 +71,20 @@ class DetailRow(
 ):
     """A board's chips and clock."""
 
-    chips: Annotated[float, Meta(ge=0, le=MAX_CHIPS)] | None = None
-    mhz: Annotated[float, Meta(ge=0, le=MAX_FREQUENCY_HZ / HZ_PER_MHZ)] | None = None
-    slot: _Slot = None
+    chips: Chips = None
+    mhz: Mhz = None
+    slot: Slot = None
     serial: _Text = None
 
 
 class TempRow(msgspec.Struct, frozen=True, gc=False):
     """A board's four sensors, by corner."""
 
-    BottomLeft: _Celsius = None
-    BottomRight: _Celsius = None
-    ID: _Slot = None
-    TopLeft: _Celsius = None
-    TopRight: _Celsius = None
+    BottomLeft: Celsius = None
+    BottomRight: Celsius = None
+    ID: Slot = None
+    TopLeft: Celsius = None
+    TopRight: Celsius = None
 
 
 class Corner(msgspec.Struct, frozen=True, gc=False):
@@ -141,14 +106,14 @@ class FanRow(msgspec.Struct, frozen=True, gc=False):
     """A fan; the list is not in the order of the names."""
 
     FAN: _Text = None
-    RPM: Annotated[float, Meta(ge=0, le=MAX_RPM)] | None = None
+    RPM: Rpm = None
 
 
 class PowerRow(msgspec.Struct, frozen=True, gc=False):
     """The unit's power, and whether the supply told it."""
 
     PSU: _Flag = None
-    Watts: Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None = None
+    Watts: PowerWatts = None
 
 
 class ConfigRow(msgspec.Struct, frozen=True, gc=False):

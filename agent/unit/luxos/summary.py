@@ -83,7 +83,7 @@ def read(data: bytes, *, at: float) -> Summary:
         return _in_any_unit(data, at)
     program = report.STATUS[0].Description
     _refuse_others(program)
-    return Summary(row.elapsed_s, program, _windows(row), _shares(row, at))
+    return Summary(row.elapsed_s, program, _windows(row), row.shares(at))
 
 
 def _windows(row: SummaryRow) -> AnyRates:
@@ -93,24 +93,6 @@ def _windows(row: SummaryRow) -> AnyRates:
         None if thirty is None else thirty * HS_PER_GHS,
         None if average is None else average * HS_PER_GHS,
     )
-
-
-def _shares(row: SummaryRow, at: float) -> ShareReading:
-    return ShareReading(
-        at=at,
-        accepted=_whole(row.accepted),
-        rejected=_whole(row.rejected),
-        stale=_whole(row.stale),
-        difficulty_accepted=row.difficulty_accepted,
-        difficulty_rejected=row.difficulty_rejected,
-        difficulty_stale=row.difficulty_stale,
-        hw_errors=_whole(row.hw_errors),
-        best_share=row.best_share,
-    )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _in_any_unit(data: bytes, at: float) -> Summary:

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
+from agent.unit.cgminer.bounded import Count, Ghs, Mhz, PowerWatts, Rpm, Seconds
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.connectors import without_empty
 from agent.unit.limits import (
@@ -23,13 +24,9 @@ from agent.unit.limits import (
     MAX_BOARDS,
     MAX_CELSIUS,
     MAX_CHIPS,
-    MAX_COUNT,
     MAX_FANS,
     MAX_FREQUENCY_HZ,
     MAX_HASHRATE_HS,
-    MAX_RPM,
-    MAX_UPTIME_S,
-    MAX_WATTS,
 )
 from agent.unit.reading import Places
 
@@ -90,26 +87,23 @@ class Figures(NamedTuple):
     is_rate_implausible: bool = False
 
 
-_Ghs = Annotated[float, Meta(ge=0, le=MAX_GHS)] | None
-_Count = Annotated[int, Meta(ge=0, le=int(MAX_COUNT))] | None
 _Fans = Annotated[float, Meta(ge=0, le=MAX_FANS)] | None
-_Rpm = Annotated[float, Meta(ge=0, le=MAX_RPM)] | None
 _Word = Annotated[str, Meta(max_length=_LONGEST)] | None
 _Temperatures = Annotated[str, Meta(max_length=_LONGEST_TEMPERATURES)] | None
 _Field: TypeAlias = tuple[str, Any, Any]
 
 # The keys of a slot without its number, in the order of `Slot`.
 _OF_SLOT: Final[Mapping[str, Any]] = {
-    "chain_rate": _Ghs,
+    "chain_rate": Ghs,
     "chain_acn": Annotated[int, Meta(ge=0, le=MAX_CHIPS)] | None,
     "chain_acs": Annotated[str, Meta(max_length=_LONGEST_MAP)] | None,
     "chain_state": _Word,
     "chain_fault": _Word,
-    "freq_avg": Annotated[float, Meta(ge=0, le=MAX_MHZ)] | None,
-    "chain_hw": _Count,
+    "freq_avg": Mhz,
+    "chain_hw": Count,
     "temp_pcb": _Temperatures,
     "temp_chip": _Temperatures,
-    "chain_consumption": Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None,
+    "chain_consumption": PowerWatts,
 }
 _IN_USE: Final = ("chain_acn", "chain_rate", "chain_state")
 """The keys by which a slot is there."""
@@ -138,16 +132,16 @@ def _data(name: str, rate: Any, slots: int, fans: int, beyond: Sequence[_Field] 
     numbered = {key: [(f"{key}{slot}", kind, None) for slot in range(1, slots + 1)] for key, kind in _OF_SLOT.items()}
     # In the order of VNish 1.2.7, which is where the decoder looks first.
     fields: list[_Field] = [
-        ("Elapsed", Annotated[float, Meta(ge=0, le=MAX_UPTIME_S)] | None, None),
+        ("Elapsed", Seconds, None),
         ("ghs_5s", rate, None),
-        ("ghs_av", _Ghs, None),
+        ("ghs_av", Ghs, None),
         *(field for key in ("temp_chip", "temp_pcb", "chain_consumption", "chain_hw") for field in numbered[key]),
         ("fan_num", _Fans, None),
-        *((f"fan{fan}", _Rpm, None) for fan in range(1, fans + 1)),
+        *((f"fan{fan}", Rpm, None) for fan in range(1, fans + 1)),
         *(field for key in ("chain_rate", "freq_avg") for field in numbered[key]),
         ("state", _Word, None),
-        ("total_rate", _Ghs, None),
-        ("total_rateideal", _Ghs, None),
+        ("total_rate", Ghs, None),
+        ("total_rateideal", Ghs, None),
         *(field for key in ("chain_state", "chain_fault", "chain_acn", "chain_acs") for field in numbered[key]),
         *beyond,
     ]

@@ -52,6 +52,11 @@ CASES = [
         (BRAIINS, MODEL, legacy("temps", {"Board": 50.2, "Chip": 65.2})),
         (BRAIINS, MODEL, legacy("temps", {"Board": 50.2, "Chip": 57.0})),
     ),
+    (
+        "A198",
+        (raw("page :4028/network", b'{"dhcp": null}'),),
+        (raw("page :4028/network", b'{"dhcp": nul'),),
+    ),
 ]
 
 
@@ -75,7 +80,8 @@ def test_stock_firmware_shows_nothing_of_it(name: str) -> None:
     """The same reports of a stock unit are about nothing here."""
     version = legacy("version", {"API": "3.1", "Miner": "uart_trans.1.3", "Type": "Antminer S21"})
     both = [each for _, agreeing, contradicting in CASES for each in (*agreeing, *contradicting)]
-    others = [each for each in both if each.request != "version"]
+    # A page on TCP 4028 is ePIC firmware's alone.
+    others = [each for each in both if each.request != "version" and not each.request.startswith("page :4028")]
     plain = [raw(each.request, each.reply.replace(b" (Vnish 1.2.7)", b""), state=each.state) for each in others]
     assert verdict_of(name, version, *plain) is Verdict.NOT_SHOWN
 

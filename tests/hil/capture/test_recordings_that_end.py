@@ -44,9 +44,9 @@ async def test_luxos_is_asked_for_what_it_has(tmp_path: Path) -> None:
 
 
 NO_UNITS: dict[str, tuple[Behaviour, str, int]] = {
-    "http": (answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), "foreign", 1),
+    "http": (answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"), "foreign", 2),
     "whatsminer": (answering(b'{"STATUS":"E","When":1,"Code":14,"Msg":"invalid cmd"}\0'), "foreign", 1),
-    "silent": (hanging(), "deadline", 2),
+    "silent": (hanging(), "deadline", 3),
     "closes": (answering(b""), "disconnected", 2),
     "resets": (resetting(), "disconnected", 2),
     "babbles": (answering(b"hello, who is there?\n"), "malformed", 2),
@@ -55,7 +55,10 @@ NO_UNITS: dict[str, tuple[Behaviour, str, int]] = {
 
 @pytest.mark.parametrize(("behaviour", "reason", "most"), NO_UNITS.values(), ids=NO_UNITS)
 async def test_no_unit_is_asked_no_more(tmp_path: Path, behaviour: Behaviour, reason: str, most: int) -> None:
-    """Another protocol, another make, or nothing of sense: an error that says what it is, after one or two requests."""
+    """Another protocol, another make, or nothing of sense: an error that says what it is, after one or two requests.
+
+    What speaks HTTP, or says nothing, is asked for the first page of ePIC firmware besides.
+    """
     connections = 0
 
     async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,6 +8,7 @@ from paths import ROOT
 from agent.hil.capture import requests
 from agent.hil.capture.requests import ALLOWED, ALLOWED_PAGES, Firmware, encoded, firmware_said, path_of
 from agent.unit.antminer.conversation import REQUESTS as POLLED
+from agent.unit.epic.conversation import PATHS as EPIC_PATHS
 from simulators.firmware.antminer.api_program import WRITE_COMMANDS
 from simulators.firmware.pages.stock_pages import PAGES as SIMULATED
 from simulators.firmware.registry import FIRMWARES
@@ -74,6 +75,13 @@ def test_bytes_of_requests() -> None:
 @pytest.mark.parametrize("firmware", Firmware)
 def test_every_look_has_what_a_poll_asks(firmware: Firmware) -> None:
     """A capture and each moment of it can be read: they have every request of the agent's reader."""
+    if firmware is Firmware.EPIC:
+        # Its reader asks for pages, of which those that move are asked again.
+        pages = [page.removeprefix("GET :4028") for page in requests.PAGES[firmware]]
+        assert set(EPIC_PATHS) <= set(pages)
+        assert requests.first_reports(firmware, (0, 1)) == []
+        assert requests.EPIC_SUMMARY in requests.moving_pages(firmware)
+        return
     polled = set(POLLED)
     first = {encoded(name) for name in (requests.VERSION, *requests.first_reports(firmware, ()))}
     needed = polled if firmware in {Firmware.STOCK, Firmware.OTHER} else polled - {encoded("version")}

@@ -17,11 +17,9 @@ from agent.unit.antminer.temperatures import Temperatures, sort_temperatures
 from agent.unit.braiins import boards as braiins_boards
 from agent.unit.braiins import conversation as braiins
 from agent.unit.braiins import devs as braiins_devs
-from agent.unit.braiins import summary as braiins_summary
-from agent.unit.cgminer import pools, summary, version
+from agent.unit.cgminer import bounded, pools, summary, version
 from agent.unit.luxos import assembly as luxos
 from agent.unit.luxos import boards as luxos_boards
-from agent.unit.luxos import summary as luxos_summary
 from agent.unit.reading import BoardReading, Identity, Mode, PoolReading, ShareReading, UnitReading
 from agent.unit.vnish import conversation as vnish
 from agent.unit.vnish import stats as vnish_stats
@@ -215,7 +213,7 @@ DEFECTS = (
     ),
     _defect(
         "stale for rejected shares",
-        _made(ShareReading, _moved("rejected", "stale"), summary, vnish, luxos_summary, braiins_summary),
+        _made(ShareReading, _moved("rejected", "stale"), summary, vnish, bounded),
         "shares.rejected",
         *(*HASHING, BRAIINS),
     ),

@@ -19,7 +19,8 @@ from agent.hil.capture.form import Ending, Port, RecordedReply
 from simulators.captures.folder import CaptureError
 from simulators.captures.pages import read_raw
 from simulators.firmware.request import read_request, request_name
-from simulators.sockets.replay import BEYOND_CAP, read_captures
+from simulators.sockets.page_bytes import BEYOND_CAP
+from simulators.sockets.replay import read_captures
 from simulators.sockets.replaying import Replayed, serve_replay
 from simulators.unit.delivery import Delivery
 

@@ -91,6 +91,21 @@ def test_it_is_chosen_by_its_answer_to_version() -> None:
     assert unit.asked[2:] == [["/summary", "/capabilities", "/network"], ["version", "/summary"]]
 
 
+def test_a_server_that_does_not_answer_version_is_found() -> None:
+    """It waits for the end of a line; the second poll asks for a page first, and reads the unit."""
+
+    class Waiting(EpicUnit):
+        def _answer(self, request: bytes) -> bytes | PollError:
+            answer = super()._answer(request)
+            return answer if request.startswith(b"GET ") else DeadlineError("no reply within 5 s")
+
+    unit = Waiting(reader=registry.CHOOSING)
+    with pytest.raises(DeadlineError):
+        unit.poll()
+    assert [unit.poll().reader for _ in range(2)] == ["epic", "epic"]
+    assert unit.asked == [["version"], ["/summary", "/summary", "/capabilities", "/network"], ["/summary"]]
+
+
 @pytest.mark.parametrize(
     "answer", [NOT_FOUND, BAD_REQUEST, page(b"<!doctype html><title>Printer</title>"), page(b'{"status":"ok"}')]
 )
@@ -151,6 +166,22 @@ def test_a_board_that_does_not_run_is_missing_at_its_slot(missing: int) -> None:
     reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll()
     assert [board.slot for board in reading.boards] == [slot for slot in range(3) if slot != missing]
     assert reading.rate_hs == 90e12
+
+
+def test_boards_without_a_slot_hash_all_the_same() -> None:
+    """Their rates count; which boards they are is not known."""
+    rows = [{"Hashrate": [45e6, 100.0]}, {"Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll()
+    assert (reading.rate_hs, reading.boards, reading.repairs) == (91e12, (), ("wrong_type",))
+    twice = [{"Index": 1, "Hashrate": [45e6, 100.0]}, {"Index": 1, "Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=twice)}).poll()
+    assert (reading.rate_hs, len(reading.boards), reading.repairs) == (45e12, 1, ("implausible",))
+
+
+def test_a_build_that_does_not_tell_the_connection() -> None:
+    """Whether its pool is in use is not known; that is no dead pool."""
+    page_without = EpicUnit({**PAGES, SUMMARY_PATH: told(Stratum={"IsPoolConnected": None})}).poll()
+    assert [(pool.status, pool.is_active) for pool in page_without.pools] == [(None, None)]
 
 
 @pytest.mark.parametrize("watts", [0.0, None, "x"])

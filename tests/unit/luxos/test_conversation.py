@@ -409,3 +409,22 @@ def test_an_identity_is_one_object() -> None:
     third = told.poll().identity
     assert (third.firmware, third.miner) == ("LUXminer 2026.1.15.120000-00000000", "2026.1.15.120000")
     assert third.model is first.model
+
+
+@pytest.mark.parametrize(
+    ("ghs", "is_from_supply", "watts"),
+    [(61_000.0, False, 1051.0), (30_000.0, False, None), (0.0, False, None), (0.0, True, 1051.0)],
+)
+def test_the_tuners_watts_are_those_of_a_unit_that_hashes(
+    ghs: float,
+    is_from_supply: bool,  # noqa: FBT001
+    watts: float | None,
+) -> None:
+    """An estimate for the profile says nothing of a unit that stands or hashes little; the supply's word counts."""
+    unit = LuxosUnit(recorded("s19kpro-luxos-2025"))
+    unit.says("SUMMARY", "summary", **{"GHS 5s": ghs})
+    for row in unit.replies["devs"]["DEVS"]:
+        row["MHS 5s"] = ghs * 1000 / len(unit.replies["devs"]["DEVS"])
+    unit.says("POWER", "power", PSU=is_from_supply)
+    reading = unit.poll()
+    assert (reading.power_watts, reading.power_kind is None) == (watts, watts is None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent.hil.capture.form import Capture
-from agent.hil.verify.checks import framing, identity, reports, sensors, sums
+from agent.hil.verify.checks import epic, framing, identity, reports, sensors, sums
 from agent.hil.verify.observed import Observed, looks_of
 from agent.hil.verify.verdict import Check, Verdict, joined, judge
 
@@ -50,12 +50,27 @@ CHECKS: Final[tuple[Check[Observed], ...]] = (
 )
 """Checks of one look."""
 
+EPIC_CHECKS: Final[tuple[Check[Observed], ...]] = (
+    Check(run=epic.pages_arrive_whole, is_essential=True),
+    Check(run=framing.replies_are_small, is_essential=True),
+    Check(run=framing.replies_are_prompt, is_essential=True),
+    Check(run=framing.polls_are_answered, is_essential=True),
+    Check(run=framing.polling_does_not_slow, is_essential=False),
+    Check(run=reports.replies_are_json, is_essential=False),
+    Check(run=epic.summary_has_its_sections, is_essential=True),
+    Check(run=epic.epic_state_is_known, is_essential=False),
+    Check(run=epic.running_boards_are_enabled, is_essential=True),
+    Check(run=epic.board_rates_fit_their_clocks, is_essential=True),
+    Check(run=epic.supply_fits_the_rate, is_essential=False),
+)
+"""Checks of one look at a unit under ePIC firmware, which has pages instead of reports."""
+
 SERIES: Final[tuple[Check[Sequence[Observed]], ...]] = (Check(run=identity.uptime_advances, is_essential=True),)
 """Checks of a whole recording: they compare its looks."""
 
 ESSENTIAL: Final = frozenset(
     (
-        *(check.name for check in CHECKS if check.is_essential),
+        *(check.name for check in (*CHECKS, *EPIC_CHECKS) if check.is_essential),
         *(check.name for check in SERIES if check.is_essential),
     )
 )
@@ -64,6 +79,8 @@ ESSENTIAL: Final = frozenset(
 def verdicts_of(capture: Capture) -> tuple[Verdict, ...]:
     """Return the verdict of every check, in the order of the catalogue: broken if it is at any look."""
     looks = looks_of(capture)
+    if any(look.is_epic for look in looks):
+        return tuple(joined(judge(check, look) for look in looks) for check in EPIC_CHECKS)
     return (
         *(joined(judge(check, look) for look in looks) for check in CHECKS),
         *(judge(check, looks) for check in SERIES),

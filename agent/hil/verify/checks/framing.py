@@ -5,7 +5,8 @@ from statistics import median
 from typing import Final
 
 from agent.hil.capture.form import Ending, Timing
-from agent.hil.verify.observed import Observed, Reply
+from agent.hil.verify.observed import Observed
+from agent.hil.verify.reply import Reply
 from agent.hil.verify.verdict import Finding, UnansweredError
 from agent.unit.cgminer import wire
 

@@ -1,4 +1,4 @@
-"""LuxOS and stock units against the agent, in simulated time: operating and losses by cause as in the truth."""
+"""LuxOS, ePIC and stock units against the agent, in simulated time: operating and losses by cause as in the truth."""
 
 from collections import Counter
 
@@ -17,17 +17,17 @@ from simulators.unit.conditions import Change, Verb
 STEP_S = 60.0
 
 
-@pytest.mark.parametrize("firmware", ["luxos", "antminer"])
+@pytest.mark.parametrize("firmware", ["luxos", "epic", "antminer"])
 def test_operating_and_losses_are_the_truth(firmware: str) -> None:
     """Operating within half a percent, each cause within one point of what the units of that firmware could do."""
-    farm = make_farm(150, mix="S21:200/luxos=70%,S21:200=30%", troubles=Troubles())
+    farm = make_farm(225, mix="S21:200/luxos=40%,S21:200/epic=40%,S21:200=20%", troubles=Troubles())
     polled = Polled(farm.units, at=START, slow_every=6, reader=registry.CHOOSING)
     at = START
     for _ in range(12):
         at += STEP_S
         polled.sweep(at)
     units = [unit for unit in farm.units if unit.identity.firmware == firmware]
-    assert len(units) > 40
+    assert len(units) > 30
     true: Counter[str] = Counter()
     told: Counter[str] = Counter()
     operating_hs = 0.0
@@ -46,9 +46,10 @@ def test_operating_and_losses_are_the_truth(firmware: str) -> None:
         assert told[cause] == pytest.approx(true[cause], abs=0.01 * deployed_hs), cause
 
 
-def test_a_curtailed_farm_sleeps_and_comes_back() -> None:
-    """Every LuxOS unit is asleep within a poll of its supply going off, waking is a start, and all hash again."""
-    farm = make_farm(12, mix="S21:200/luxos=100%")
+@pytest.mark.parametrize("firmware", ["luxos", "epic"])
+def test_a_curtailed_farm_sleeps_and_comes_back(firmware: str) -> None:
+    """Every unit is asleep within a poll of the order, waking is a start, and all hash again."""
+    farm = make_farm(12, mix=f"S21:200/{firmware}=100%")
     polled = Polled(farm.units, at=START, slow_every=6, reader=registry.CHOOSING)
     for unit in farm.units:
         unit.schedule(Change(START + 300, 1, Verb.INJECT, 1, Asleep()))

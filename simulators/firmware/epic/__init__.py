@@ -1,0 +1,1 @@
+"""The pages of ePIC firmware (PowerPlay), over HTTP on TCP 4028."""
