@@ -121,9 +121,7 @@ async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
     """Run an Alertmanager with the shipped configuration; yields its address."""
     # The receivers stay but lose their webhooks: a demo must not page people.
     config = folder / "rules/alertmanager/alertmanager.yml"
-    text = re.sub(
-        r"^    webhook_configs:\n(?:      .*\n)+", "", config.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    text = re.sub(r"^    webhook_configs:\n(?:      .*\n)+", "", config.read_text(encoding="utf-8"), flags=re.MULTILINE)
     config.write_text(text, encoding="utf-8")
     with reserved_port("127.0.0.1", 0) as port:
         address = f"127.0.0.1:{port}"
