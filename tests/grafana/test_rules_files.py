@@ -92,8 +92,8 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
         ),
         (
             "rules/alerts.yml",
-            "runbooks/MiningSiteDark.md",
-            "runbooks/Dark.md",
+            "hashsight/MiningSiteDark.md",
+            "hashsight/Dark.md",
             "MiningSiteDark: its runbook_url must be https://runbooks.example/hashsight/MiningSiteDark.md",
         ),
         (
