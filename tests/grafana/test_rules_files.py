@@ -222,13 +222,13 @@ def test_summaries_fit_a_phone() -> None:
         for test in rules_lint.read_yaml(path, path.name)["tests"]
     ]
     seen = set()
-    for check in (check for test in tests for check in test.get("alert_rule_test", ())):
-        for expected in check["exp_alerts"]:
+    for each in (each for test in tests for each in test.get("alert_rule_test", ())):
+        for expected in each["exp_alerts"]:
             summary, site = expected["exp_annotations"]["summary"], expected["exp_labels"].get("site")
             assert len(summary) <= 120, summary
             assert site is None or summary.startswith(f"{site}: "), summary
             assert not re.search(r"no value|NaN|error|  |[ ,:]$", summary), summary
-            seen.add(check["alertname"])
+            seen.add(each["alertname"])
     assert seen == {rule.name for rule in rules_lint.rules() if rule.is_alert}
 
 
