@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -138,6 +138,13 @@ _hashsight() {
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
         " listen --bind")
+            return ;;
+        " rules --grafana")
+            return ;;
+        " rules --runbooks")
+            return ;;
+        " rules --output" | " rules -o")
+            COMPREPLY=($(compgen -f -- "$word"))
             return ;;
         " demo --units")
             return ;;
@@ -332,7 +339,7 @@ _hashsight() {
     local words= has_files=
     case "$path" in
         "")
-            [[ $word == -* ]] && words="--version -h --help" || words="init run check once top read record scan verify listen metrics demo statement history ledger fleet mqtt curtail doctor"
+            [[ $word == -* ]] && words="--version -h --help" || words="init run check once top read record scan verify listen metrics rules demo statement history ledger fleet mqtt curtail doctor"
             ;;
         " init")
             [[ $word == -* ]] && words="--name --zone --network --range --place --logins --port --web-port --scan --no-scan --resume --service -h --help" || words=""
@@ -367,6 +374,9 @@ _hashsight() {
             ;;
         " metrics")
             [[ $word == -* ]] && words="--json -h --help" || words=""
+            ;;
+        " rules")
+            [[ $word == -* ]] && words="--grafana --runbooks --output -o --local -h --help" || words=""
             ;;
         " demo")
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""

@@ -1,5 +1,6 @@
 """The committed rules and runbooks have no mistakes, and the lint names each kind of mistake."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -80,27 +81,51 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
         ),
         (
             "rules/alerts.yml",
-            "summary: A site has gone dark without a declared curtailment.",
-            "summary: Site {{ $labels.site }} is dark.",
-            "rules/alerts.yml: MiningSiteDark: its summary must be a fixed sentence without templates",
+            "{{ $labels.site }}: whole site dark",
+            "Whole site dark",
+            "must begin with the site and end without a full stop: SITE: PLACE WHAT, HOW MUCH",
         ),
         (
             "rules/alerts.yml",
-            "runbooks/MiningSiteDark.md",
-            "runbooks/Dark.md",
-            "MiningSiteDark: its runbook_url must be file:///usr/share/doc/hashsight/runbooks/MiningSiteDark.md",
+            "First: Ask whether the site has grid power",
+            "Ask whether the site has grid power",
+            "rules/alerts.yml: MiningSiteDark: its description must end with what to do: First: ... .",
         ),
         (
             "rules/alerts.yml",
-            "http://127.0.0.1:3000/d/hashsight-agent?var-site={{ $labels.site }}",
-            "http://127.0.0.1:3000/d/hashsight-agents?var-site={{ $labels.site }}",
-            "its dashboard_url must begin with http://127.0.0.1:3000/d/ and the uid of a dashboard",
+            "hashsight/MiningSiteDark.md",
+            "hashsight/Dark.md",
+            "MiningSiteDark: its runbook_url must be https://runbooks.example/hashsight/MiningSiteDark.md",
+        ),
+        (
+            "rules/alerts.yml",
+            "https://runbooks.example/hashsight/MiningSiteDark.md",
+            "file:///usr/share/doc/MiningSiteDark.md",
+            "file:///usr/share/doc/MiningSiteDark.md: https is expected: a phone cannot open a file of this machine",
+        ),
+        (
+            "rules/alerts.yml",
+            "https://grafana.example/d/hashsight-agent",
+            "http://grafana.example/d/hashsight-agent",
+            "https is expected: links of alerts are opened from anywhere",
+        ),
+        (
+            "rules/site.yml",
+            "# Sums",
+            "# https://localhost:3000 has the sums. Sums",
+            "a loopback address is refused: it leads to the machine of the one who reads the alert",
+        ),
+        (
+            "rules/alerts.yml",
+            "https://grafana.example/d/hashsight-agent?var-site={{ $labels.site }}",
+            "https://grafana.example/d/hashsight-agents?var-site={{ $labels.site }}",
+            "its dashboard_url must begin with https://grafana.example/d/ and the uid of a dashboard",
         ),
         (
             "rules/tests/alerts_units.test.yml",
-            "miner_pools_alive{",
-            "miner_pools_live{",
-            "no such metric: miner_pools_live",
+            "miner_fan_speed_rpm{",
+            "miner_fan_speed{",
+            "no such metric: miner_fan_speed",
         ),
         (
             "rules/tests/alerts_units.test.yml",
@@ -187,6 +212,24 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, before: 
 def test_metric_names(expr: str, expected: set[str]) -> None:
     """Functions, labels, strings, durations and numbers are not metrics."""
     assert rules_lint.metric_names(expr) == expected
+
+
+def test_summaries_fit_a_phone() -> None:
+    """Each summary that promtool expects names its site first, is whole, and has at most 120 characters."""
+    tests = [
+        test
+        for path in sorted((GRAFANA / "rules/tests").glob("*.yml"))
+        for test in rules_lint.read_yaml(path, path.name)["tests"]
+    ]
+    seen = set()
+    for each in (each for test in tests for each in test.get("alert_rule_test", ())):
+        for expected in each["exp_alerts"]:
+            summary, site = expected["exp_annotations"]["summary"], expected["exp_labels"].get("site")
+            assert len(summary) <= 120, summary
+            assert site is None or summary.startswith(f"{site}: "), summary
+            assert not re.search(r"no value|NaN|error|  |[ ,:]$", summary), summary
+            seen.add(each["alertname"])
+    assert seen == {rule.name for rule in rules_lint.rules() if rule.is_alert}
 
 
 @pytest.mark.parametrize("level", ["site", "container", "rack", "model", "fleet"])

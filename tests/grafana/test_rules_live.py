@@ -5,6 +5,7 @@ Rules and configuration are the shipped ones; only their durations are divided b
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Stack:
             return not any(open_at_last.values())
 
         await until(is_all_over, self.prometheus)
-        self.sent.pages.clear()
+        self.sent.clear()
 
 
 @contextlib.asynccontextmanager
@@ -97,7 +98,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
         receiver() as sent,
         farm(folder, units=UNITS, options=HEALTHY) as control,
         agent(folder, more='[api]\ntoken_file = "api.token"\n') as (running, url),
-        alertmanager(folder, sent.address) as alerts_to,
+        alertmanager(folder, sent.address) as (alerts_to, _),
         ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
     ):
         whole = Stack(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)
@@ -147,6 +148,36 @@ async def a_dead_container_is_one_page(at: Stack) -> None:
         [Notified("firing", "MiningContainerDark", "C3")],
         [Notified("resolved", "MiningContainerDark", "C3")],
     ]
+    # A page is sent as soon as a tenth is left, which is 11 or 12 of 12 units with 200 TH/s each.
+    assert re.fullmatch(r"alpha: container C3 dark, 1[12] units, 2\.\d+ PH/s", at.sent.summaries[0])
+
+
+async def three_troubles_at_once_are_two_pages(at: Stack) -> None:
+    """One container is curtailed, one loses its power and one its pools: a page for each of the two, by name."""
+    await at.curtail("start", "--container", "C3", "--id", "of-three")
+    await at.order("POST", "/faults", {"fault": "asleep", "who": {"containers": ["C3"]}})
+    await at.wait_for('container:mining_units:sum{container="C3",state="curtailed"} == 12')
+    await at.order("POST", "/faults", {"fault": "power_off", "who": {"containers": ["C1"]}})
+    await at.pages_until("MiningContainerDark", "firing")
+    await at.order("POST", "/faults", {"fault": "pool_dead", "values": {"pools": 2}, "who": {"containers": ["C2"]}})
+    await at.pages_until("MiningPoolsDead", "firing")
+    # Nothing more for ten minutes of the shipped rules; promtool holds two hours.
+    await at.wait_for("sum_over_time(site:mining_poolless_units:sum[10s]) >= 9 * 12")
+    assert at.sent.pages == [
+        [Notified("firing", "MiningContainerDark", "C1")],
+        [Notified("firing", "MiningPoolsDead", "C2")],
+    ]
+    dark, poolless = at.sent.summaries
+    assert re.fullmatch(r"alpha: container C1 dark, 1[12] units, 2\.\d+ PH/s", dark)
+    assert re.fullmatch(r"alpha: container C2: no living pool at \d+ of 12 units, [\d.]+ [PT]H/s", poolless)
+    await at.order("DELETE", "/faults")
+    await at.curtail("stop", "of-three")
+    await at.pages_until("MiningContainerDark", "resolved")
+    await at.pages_until("MiningPoolsDead", "resolved")
+    await at.wait_for("min_over_time(site:mining_operating_per_deployed:ratio[3s]) > 0.93")
+    over = {Notified("resolved", "MiningContainerDark", "C1"), Notified("resolved", "MiningPoolsDead", "C2")}
+    assert {each for page in at.sent.pages[2:] for each in page} == over
+    assert len(at.sent.pages) == 4
 
 
 async def a_killed_agent_is_one_page(at: Stack) -> None:
@@ -167,7 +198,14 @@ async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
             a_killed_agent_is_one_page,
         ):
             await step(at)
-            at.sent.pages.clear()
+            at.sent.clear()
+
+
+@pytest.mark.slow
+async def test_three_troubles_at_once(tmp_path: Path) -> None:
+    """A curtailment, a power cut and dead pools at once; `alerts_texts.test.yml` has the same without programs."""
+    async with stack(tmp_path) as at:
+        await three_troubles_at_once_are_two_pages(at)
 
 
 def test_hurrying_touches_durations_alone() -> None:

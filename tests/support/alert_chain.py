@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -25,16 +26,22 @@ class Notified(NamedTuple):
 
 
 class Receiver:
-    """The notifications received, by path: ``page`` or ``ticket``."""
+    """The notifications received, by path (``page`` or ``ticket``), and the summaries of alerts that paged."""
 
     def __init__(self) -> None:
         self.address = ""
         self.notifications: dict[str, list[list[Notified]]] = {"page": [], "ticket": []}
+        self.summaries: list[str] = []
 
     @property
     def pages(self) -> list[list[Notified]]:
         """The notifications that page an operator, each with its alerts."""
         return self.notifications["page"]
+
+    def clear(self) -> None:
+        """Forget the pages so far."""
+        self.pages.clear()
+        self.summaries.clear()
 
     async def take(self, request: web.Request) -> web.Response:
         """Take in one notification."""
@@ -44,6 +51,10 @@ class Receiver:
             for alert in body["alerts"]
         ]
         self.notifications[request.match_info["kind"]].append(alerts)
+        if request.match_info["kind"] == "page":
+            self.summaries += [
+                alert["annotations"]["summary"] for alert in body["alerts"] if alert["status"] == "firing"
+            ]
         return web.Response(status=204)
 
 
@@ -81,18 +92,28 @@ def hurried_rules(text: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def alertmanager(folder: Path, pager: str) -> AsyncIterator[str]:
+async def alertmanager(folder: Path, pager: str, *, wait: str = "1s") -> AsyncIterator[tuple[str, Program]]:
     """Run a real Alertmanager with the shipped configuration; only waits and receiver addresses are replaced."""
-    text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8").replace("127.0.0.1:9095", pager)
-    text = re.sub(r"(group_wait|group_interval): \d+[sm]", r"\1: 1s", text)
-    config = folder / "alertmanager.yml"
-    config.write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "deploy/alertmanager.tmpl", folder)
+    text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8")
+    text = text.replace("https://alerts.example", f"http://{pager}")
+    text = re.sub(r"(group_wait|group_interval): \d+[sm]", rf"\1: {wait}", text)
+    (folder / "alertmanager.yml").write_text(text, encoding="utf-8")
+    async with run_alertmanager(folder) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def run_alertmanager(folder: Path, *options: str) -> AsyncIterator[tuple[str, Program]]:
+    """Run a real Alertmanager with the configuration in `folder`; yield its address and the process."""
     address = f"127.0.0.1:{free_port()}"
-    command = ("prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}")
-    options = (f"--web.listen-address={address}", "--cluster.listen-address=")
-    async with program(*command, *options, log=folder / "alertmanager.log") as running:
+    command = ("prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}")
+    data = (f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}")
+    async with program(
+        *command, *data, "--cluster.listen-address=", *options, log=folder / "alertmanager.log"
+    ) as running:
         await until(_is_ready(f"http://{address}"), running)
-        yield address
+        yield address, running
 
 
 @contextlib.asynccontextmanager
