@@ -2,8 +2,8 @@
 
     python tests/bench/bench_pools.py [--units 100] [--runs 5] [--mix S21:200=100%]
 
-A run is thirty polls of each unit, with figures after each sweep: five minutes at ten seconds, so that every unit's slow
-poll and its turns are in it. The two sites are measured in turn, so that other load does not change the ratio.
+A run is thirty polls of each unit, with figures and a scrape after each sweep: five minutes at ten seconds, so that the
+slow poll of every unit and its turns are in it. The two sites are measured in turn: other load does not change a ratio.
 """
 
 import argparse
@@ -80,6 +80,7 @@ async def _measure(config: Path) -> Measured:
         for _ in range(SWEEPS):
             await agent.poller.sweep()
             agent.sum_up()
+            await agent.metrics.scrape(accept_encoding="gzip")
         spent = time.process_time() - began
     return Measured(spent / polls * 1e6, requests / polls)
 

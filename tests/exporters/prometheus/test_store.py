@@ -36,10 +36,10 @@ from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
-from agent.site.power import PowerSource
-from agent.site.reasons import Reason
 from agent.site.pools.destinations import Destination
 from agent.site.pools.work import PoolClass, UnitWork
+from agent.site.power import PowerSource
+from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
 from agent.site.totals import site_figures
 from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareReading, SystemInfo
