@@ -14,6 +14,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _group() -> None:
+    """Keep a group of one command a group: typer would take its only command for the whole."""
+
+
 @command(app)
 def suggest(config: ConfigPath, *, as_json: PlainJson = False) -> None:
     """Poll every unit once and propose the allow-list, as TOML, from the pools that units have. Changes nothing.
