@@ -84,6 +84,7 @@ async def _measure(config: Path) -> Measured:
             await agent.metrics.scrape(accept_encoding="gzip")
             await agent.snapshots._write(agent.setup.config.snapshot_path(config))
         spent = time.process_time() - began
+        await agent.snapshots.close()
     return Measured(spent / polls * 1e6, requests / polls)
 
 
