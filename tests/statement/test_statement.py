@@ -548,7 +548,7 @@ def test_formats() -> None:
 
 
 def test_diverted_hashrate_has_a_line_where_it_was_judged() -> None:
-    """Its mean is over the judged time, its share of operating; it is no loss, and the line says how long was judged."""
+    """Its mean is over the judged time, its share of operating; it is no loss, and the line says for how long."""
     days = 31
     quiet = hours(AT, AT + 21 * DAY_S)
     judged = hours(AT + 21 * DAY_S, AT + days * DAY_S, judged_s=3600.0, diverted_hs=2.3 * PH)
