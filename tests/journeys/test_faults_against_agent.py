@@ -249,6 +249,10 @@ UNIT_ROWS = (
     ),
     # Stock firmware has no pool of its own: the shares are missing, and nothing else.
     Row(fault="work_diverted", state=HASHING, why="hashing", series=WHOLE),
+    Row(fault="fee_turn", state=HASHING, why="hashing", series=WHOLE),
+    # Without an allow-list a stranger's pool is one like any other; `test_pool_hijack` has one.
+    Row(fault="pool_hijacked", after_s=600.0, state=HASHING, why="hashing", through=RESTART, series=WHOLE),
+    Row(fault="pool_hijacked", values={"restarts": False}, state=HASHING, why="hashing", series=WHOLE),
     Row(
         fault="firmware_changed",
         after_s=600.0,
