@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from agent.exporters.prometheus.family import Family, Kind, Sample
+from agent.exporters.prometheus.credited_families import CREDITED_FAMILIES
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
 from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_REASON, BY_STATE
 from agent.site.totals import Figures, SiteFigures
@@ -240,6 +241,7 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         samples=lambda figures: [((name,), rate_hs) for name, rate_hs in figures.mix.operating_hs_by_window.items()],
     ),
     *POWER_FAMILIES,
+    *CREDITED_FAMILIES,
 )
 
 # Ratios of a part say nothing about the whole and cannot be added up; a shard omits them.
