@@ -107,7 +107,9 @@ class Config(Section):
         if info.data.get("mqtt"):
             raise ValueError("shards cannot be combined with [[mqtt]]: each shard would overwrite the others' figures")
         if info.data.get("pool_account"):
-            raise ValueError("shards cannot be combined with [[pool_account]]: a shard sees a part of the account's units")
+            raise ValueError(
+                "shards cannot be combined with [[pool_account]]: a shard sees a part of the account's units"
+            )
         if any(meter.unit is None for meter in info.data.get("meter", ())):
             raise ValueError(
                 "a shard's meters must measure single units: every shard would count a container's or the site's meter"

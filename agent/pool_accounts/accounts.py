@@ -136,7 +136,9 @@ class PoolAccounts:
                 await account.run(around)
             except Exception as error:  # noqa: BLE001 - one account must not stop the agent.
                 # Without a traceback: a library's message may have the address, and with it the account.
-                log.error("pool account failed", pool_account=account.section.name, error=type(error).__name__)
+                log.error(  # noqa: TRY400
+                    "pool account failed", pool_account=account.section.name, error=type(error).__name__
+                )
                 await self._sleep(account.section.every_s)
 
 

@@ -78,5 +78,3 @@ def rolling_hour(credited: Credited) -> Window | None:
     rate_hs = credited.rates_hs.get(HOUR_S)
     end = int(credited.at // HOUR_S) * HOUR_S
     return None if rate_hs is None or credited.at - end > SETTLED_S else Window(end - HOUR_S, HOUR_S, rate_hs)
-
-

@@ -1,6 +1,5 @@
 """The file with an account's keys: one line, or two for a pool that also gives a secret."""
 
-import os
 from pathlib import Path
 
 from agent.files.secret import read_secret, secret_refusal
@@ -59,9 +58,7 @@ class KeyFile:
     def stamp(self) -> Stamp | None:
         """Return what changes with the file; None if it cannot be looked at."""
         try:
-            found = os.stat(self._path)
+            found = self._path.stat()
         except OSError:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode
-
-

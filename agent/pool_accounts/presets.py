@@ -16,9 +16,7 @@ PRESETS: Mapping[str, Plan] = {
         base="https://api.foundryusapool.com",
         reading=Reading(
             # Documented (D305). Assumed (A220): GH/s, as the pool's own hashrate and that of workers.
-            call=Call(
-                path="/subaccount_stats/{account}", query={"coin": "BTC"}, headers={"X-API-KEY": "{key}"}
-            ),
+            call=Call(path="/subaccount_stats/{account}", query={"coin": "BTC"}, headers={"X-API-KEY": "{key}"}),
             figures=(Figure(HOUR_S, "/hashrate1hrAvg", _GH), Figure(DAY_S, "/hashrate24hrAvg", _GH)),
         ),
         past=Past(
@@ -75,8 +73,12 @@ PRESETS: Mapping[str, Plan] = {
             call=Call(
                 path="/res/openapi/v1/hashrate/history",
                 query={
-                    **{"coin": "BTC", "utc": "true", "page": "1", "limit": "30"},
-                    **{"start_date": "{start_date}", "end_date": "{end_date}"},
+                    "coin": "BTC",
+                    "utc": "true",
+                    "page": "1",
+                    "limit": "30",
+                    "start_date": "{start_date}",
+                    "end_date": "{end_date}",
                 },
                 headers={"X-API-KEY": "{key}"},
             ),
@@ -124,12 +126,16 @@ PRESETS: Mapping[str, Plan] = {
             figures=(Figure(HOUR_S, "/hashrate_1h"), Figure(DAY_S, "/hashrate_24h")),
         ),
         past=Past(
-            # Documented (D326): hours of the last month. Pages hold ten rows unless asked for more; clients ask for 100.
+            # Documented (D326): hours of the last month, ten a page unless asked for more. Assumed (A224): a hundred.
             call=Call(
                 path="/api/v2/pool/hashrate-efficiency/BTC",
                 query={
-                    **{"subaccount_names": "{account}", "tick_size": "1h", "page_number": "1", "page_size": "100"},
-                    **{"start_date": "{start_date}", "end_date": "{end_date}"},
+                    "subaccount_names": "{account}",
+                    "tick_size": "1h",
+                    "page_number": "1",
+                    "page_size": "100",
+                    "start_date": "{start_date}",
+                    "end_date": "{end_date}",
                 },
                 headers={"authorization": "{key}"},
             ),
@@ -172,7 +178,9 @@ def plan_of(section: PoolAccountSection) -> Plan:
         base=section.url or "",
         reading=Reading(
             call=call,
-            figures=tuple(Figure(window_s, pointer, section.scale) for window_s, pointer in windows if pointer is not None),
+            figures=tuple(
+                Figure(window_s, pointer, section.scale) for window_s, pointer in windows if pointer is not None
+            ),
             at_pointer=section.at_pointer,
             done_pointer=section.done_pointer,
         ),

@@ -52,7 +52,9 @@ class Nonces:
         return self._last
 
 
-def prepare(call: Call, account: str | None, keys: Keys, *, nonce: int, span: tuple[int, int] | None = None) -> Prepared:
+def prepare(
+    call: Call, account: str | None, keys: Keys, *, nonce: int, span: tuple[int, int] | None = None
+) -> Prepared:
     """Return a call as it is sent.
 
     Args:

@@ -17,6 +17,7 @@ from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Past, ReportedBoo
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
 from agent.site.energy import longest_gap_s
+from agent.site.pools.destinations import account_of
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.slices import Slices
@@ -109,7 +110,9 @@ class Credited:
                 yield from self._sum_by_account(states)
                 self._summed_at = figures.at
             by_account_hs = self._by_account_hs if len(states) > 1 else {}
-            self._reported.add(figures.at, {SITE: figures.site.operating_hs, **by_account_hs})
+            # What works for somewhere else is reported, and no pool of the site can credit it.
+            own_hs = figures.site.operating_hs - (figures.site.diverted_hs or 0.0)
+            self._reported.add(figures.at, {SITE: own_hs, **by_account_hs})
         else:
             self.pause()
         return tuple(self._credit(state, figures, is_only=len(states) == 1) for state in states)
@@ -130,7 +133,9 @@ class Credited:
                     credited_hs=state.rates_hs.get(window_s),
                     reported_hs=over.mean_hs,
                     watched_ratio=over.watched_ratio,
-                    delivered_hs=delivered_hs / coverage if is_known and delivered_hs is not None and coverage else None,
+                    delivered_hs=delivered_hs / coverage
+                    if is_known and delivered_hs is not None and coverage
+                    else None,
                     rejects_ratio=self._rejects.ratio(end, window_s),
                     is_stale=state.is_stale,
                 )
@@ -162,7 +167,7 @@ def _account(status: UnitStatus) -> str | None:
     """Return the account that a unit works for; None while it works for none, or does not say."""
     pools = () if status.reading is None else status.reading.pools
     active = next((pool for pool in pools if pool.is_active and not pool.is_fee), None)
-    return None if active is None or not active.user else active.user.partition(".")[0]
+    return None if active is None or not active.user else account_of(active.user)
 
 
 def _read_past(history: Path, now: float) -> list[Past]:

@@ -74,6 +74,10 @@ class ShareCounter:
             tuple(self._of_pool(total, p) if p == pool else self._credits[p] for p in range(CONFIGURED_POOLS)),
         )
 
+    def accepted_difficulty(self, hashes: float) -> float:
+        """Return the difficulty of all shares accepted since the books opened, with the books at `hashes`."""
+        return self._found(hashes) * float(self._difficulty)
+
     @property
     def _hashes_per_share(self) -> float:
         return self._difficulty * DIFF1_HASHES

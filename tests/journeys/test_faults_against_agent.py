@@ -279,6 +279,8 @@ CONTRADICTION_ROWS = (
     Row(fault="rate_spike", **AS_IT_IS),
     Row(fault="rate_spike", values={"factor": 2.5, "are_boards_too": True}, **AS_IT_IS),
     Row(fault="rate_spike", values={"is_longer_too": True}, **AS_IT_IS),
+    Row(fault="over_reports", **(AS_IT_IS | {RATE: near(1.08 * PLATE_HS)})),
+    Row(fault="late_shares", **AS_IT_IS),
     Row(fault="total_zero", **AS_IT_IS),
     Row(fault="total_zero", values={"is_longer_too": True}, **AS_IT_IS),
     Row(fault="board_unit", **AS_IT_IS),

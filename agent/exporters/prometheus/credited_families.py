@@ -21,7 +21,7 @@ def _compared(value: Callable[[Compared], float | None]) -> Callable[[SiteFigure
 CREDITED_FAMILIES: tuple[Family[SiteFigures], ...] = (
     Family(
         name="mining_pool_credited_hashrate_hashes_per_second",
-        help="Hashrate that a pool says it credits to an account, over 1 and 24 hours; absent while its word is too old.",
+        help="Hashrate that a pool says it credits to an account over 1 and 24 h; absent while its word is too old.",
         kind=Kind.GAUGE,
         labels=("site", "pool_account", "window"),
         samples=_compared(lambda window: window.credited_hs),
@@ -36,7 +36,7 @@ CREDITED_FAMILIES: tuple[Family[SiteFigures], ...] = (
     ),
     Family(
         name="mining_pool_credited_age_seconds",
-        help="Time since the end of the hours that an account's latest credited hashrate is over; absent before the first.",
+        help="Time since the end of the hours of an account's latest credited hashrate; absent before the first.",
         kind=Kind.GAUGE,
         labels=("site", "pool_account"),
         samples=lambda figures: [((account.name,), account.age_s) for account in figures.credited],

@@ -7,8 +7,8 @@ are the exception: they are for a quick look, and their help says so.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.credited_families import CREDITED_FAMILIES
+from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.pool_families import POOL_FAMILIES
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
 from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_REASON, BY_STATE

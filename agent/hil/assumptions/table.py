@@ -17,6 +17,7 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """Checks by id."""
 
+_POOL = "about a pool, which is no unit"
 _METER: Final = "needs a power meter"
 _THERMOMETER: Final = "needs a thermometer beside the unit"
 _WRITE: Final = "needs a write, and a recording only reads"
@@ -50,6 +51,13 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A198": "about answers to GETs on 4028, which the recorder does not send",
     "A199": "about a page on 4028, which the recorder does not ask for",
     "A200": "about the label on a unit, which no recording shows",
+    "A220": _POOL,
+    "A221": _POOL,
+    "A222": _POOL,
+    "A223": _POOL,
+    "A224": _POOL,
+    "A225": _POOL,
+    "A226": _POOL,
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -19,7 +19,7 @@ NORMAL_RATIO = {3600: 0.05, 86_400: 0.03}
 some minutes beside ours."""
 
 SHARE_DIFFICULTY = 2.0**20
-"""Assumed (A225): no pool lets a unit send rarer shares. It makes the luck of shares rather too large than too small."""
+"""Assumed (A225): no pool lets a unit send rarer shares. It makes the luck rather too large than too small."""
 
 SIGMAS = 3.0
 
@@ -115,7 +115,8 @@ def compare(
     verdict, words = _verdict(window_s, credited_hs, shown_hs, watched_ratio, is_stale=is_stale)
     odd = Odd.NONE
     if verdict in _COMPARED and credited_hs is not None and shown_hs and delivered_hs is not None:
-        odd = _odd(window_s, credited_hs, shown_hs, delivered_hs, rejects_ratio, verdict)
+        rates_hs = (credited_hs, shown_hs, delivered_hs)
+        odd = _odd(verdict, rates_hs, window_s=window_s, rejects_ratio=rejects_ratio)
     return Compared(
         window_s=window_s,
         credited_hs=None if is_stale else credited_hs,
@@ -149,6 +150,11 @@ def _verdict(
         return Verdict.UNKNOWN, f"the pool tells no figure over {hours}"
     if reported_hs is None:
         return Verdict.UNKNOWN, f"{100 * watched_ratio:.0f} % of the {hours} was watched here, too little to compare"
+    return _compared(window_s, credited_hs, reported_hs)
+
+
+def _compared(window_s: int, credited_hs: float, reported_hs: float) -> tuple[Verdict, str]:
+    hours = f"{window_s // 3600} h"
     if not reported_hs:
         if not credited_hs:
             return Verdict.AGREES, f"nothing is reported and nothing credited over {hours}"
@@ -164,14 +170,9 @@ def _verdict(
     return verdict, f"{100 * abs(difference):.1f} % {word} than units report over {hours}"
 
 
-def _odd(
-    window_s: int,
-    credited_hs: float,
-    reported_hs: float,
-    delivered_hs: float,
-    rejects_ratio: float | None,
-    verdict: Verdict,
-) -> Odd:
+def _odd(verdict: Verdict, rates_hs: tuple[float, float, float], *, window_s: int, rejects_ratio: float | None) -> Odd:
+    """Return which of credited, reported and delivered does not fit the other two."""
+    credited_hs, reported_hs, delivered_hs = rates_hs
     to_reported_hs, to_credited_hs = abs(delivered_hs - reported_hs), abs(delivered_hs - credited_hs)
     nearer_hs = min(to_reported_hs, to_credited_hs)
     if verdict is Verdict.AGREES:

@@ -61,7 +61,8 @@ def first_gap(have: Iterable[int], window_s: int, *, start: float, end: float, m
     Args:
         have: Unix times at which the known windows begin, s.
         window_s: Length of each, s; they begin at multiples of it.
-        start, end: The time to look at; only windows that lie in it as a whole are missed.
+        start: Unix time from which on to look, s; only windows that lie in the time as a whole are missed.
+        end: Unix time until which to look, s.
         most: Greatest length of the span, in windows.
     """
     known = set(have)

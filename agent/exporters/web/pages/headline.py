@@ -86,7 +86,8 @@ def _tiles(figures: SiteFigures) -> str:
     tiles += power_tiles(figures)
     tiles += credited_tiles(figures)
     listed = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{value}<small>{escape(note)}</small></dd></div>" for name, value, note in tiles
+        f"<div><dt>{escape(name)}</dt><dd>{value}<small>{escape(note)}</small></dd></div>"
+        for name, value, note in tiles
     )
     return f'<dl class="tiles">{listed}</dl>'
 
