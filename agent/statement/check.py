@@ -110,7 +110,7 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
         for name in ("zone", "start", "end")
         if getattr(stated, name) != getattr(part, name)
     ]
-    if stated.credited != part.credited:
+    if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
     if statement.days != period.days:

@@ -101,6 +101,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         last: The last row: the end of the period.
         inputs: The rows it was computed from.
         credited: What pools credited, by account; empty where nothing was kept of it.
+        credited_union_s: How much of the period is covered of at least one account, s.
         credits_known_by: Unix time, s; what was read of pools later is not in it.
     """
 
@@ -114,6 +115,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     last: Row
     inputs: Inputs
     credited: tuple[CreditedAccount, ...] = ()
+    credited_union_s: float = 0.0
     credits_known_by: float = 0.0
 
 
@@ -140,8 +142,8 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
             judged; None where it was never judged.
         diverted_ratio: Its share of the mean operating hashrate of the sites that judged it.
         judged_ratio: Share of the watched time in which it was judged.
-        credited_hs: Sum of what pools say that they credited, each account's mean over the time that is covered; None
-            where no account was read, and if one of several sites has none.
+        credited_hs: What pools say that they credited, all accounts together, over the time in which any of them is
+            known; None where no account was read, and if one of several sites has none.
         credited_covered_ratio: Share of the period, over all accounts, that is covered.
     """
 
@@ -268,6 +270,7 @@ def part_of(
         held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
         raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
     first_row, last_row = row_from(first), row_from(last)
+    found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(
         site=source.site,
         zone=period.zone,
@@ -284,13 +287,13 @@ def part_of(
             first_at=first_row.at,
             last_at=last_row.at + last_row.span_s,
         ),
-        credited=tuple(_credited(source, period, known_by)),
+        credited=tuple(_credited(found, period)),
+        credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
         credits_known_by=known_by,
     )
 
 
-def _credited(source: Source, period: Period, known_by: float) -> Iterator[CreditedAccount]:
-    found = source.pool_credits(period.start, period.end, known_by=known_by)
+def _credited(found: Sequence[PoolCredit], period: Period) -> Iterator[CreditedAccount]:
     for name, credits_ in groupby(found, key=lambda credit: credit.account):
         mean = mean_over((credit.window for credit in credits_), period.start, period.end)
         if mean.credited_hs is not None:
@@ -398,7 +401,7 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     delivered = [part.mean.delivered_hs for part in parts if part.mean.delivered_hs is not None]
     units = total(lambda part: part.mean.units)
     is_credited = bool(parts) and all(part.credited for part in parts)
-    credited_hs = total(lambda part: math.fsum(each.credited_hs for each in part.credited)) if is_credited else None
+    credited_hs = total(_credited_hs) if is_credited else None
     covered = total(lambda part: math.fsum(each.covered_s for each in part.credited))
     covered_ratio = _ratio(covered, total(lambda part: part.elapsed_s * len(part.credited))) if is_credited else None
     diverted = [(part.mean.diverted_hs, part.mean) for part in parts if part.mean.diverted_hs is not None]
@@ -445,6 +448,14 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
         diverted_ratio=_ratio(diverted_hs, math.fsum(mean.operating_hs for _, mean in diverted)) if diverted else None,
         judged_ratio=_ratio(total(lambda part: part.mean.judged_s), total(lambda part: part.mean.watched_s)) or 0.0,
     )
+
+
+def _credited_hs(part: Part) -> float:
+    """Return what all accounts of a site were credited with, over the time in which any of them is known.
+
+    An account that took another one's place in the middle of the period adds its half, not its mean.
+    """
+    return math.fsum(each.credited_hs * each.covered_s for each in part.credited) / part.credited_union_s
 
 
 def _ratio(part: float, whole: float) -> float | None:
