@@ -89,7 +89,7 @@ def test_an_unknown_unit_is_no_figure() -> None:
 
 
 def test_hours_of_the_past_in_any_order_and_spelling() -> None:
-    """Seconds or milliseconds, the latest first or last; hours that are not over are left out, and rows without sense."""
+    """Seconds or milliseconds, the latest first or last; hours that are not over are left out."""
     past = PRESETS["foundry"].past
     assert past is not None
     hour = int(NOW) - 3600
