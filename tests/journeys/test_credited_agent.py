@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from history_cases import row, write
-from pool_cases import Certified, key_file
+from pool_account_cases import Certified, key_file
 from programs import agent, farm, get, get_json, until
 
 from agent.history.reader import read_history

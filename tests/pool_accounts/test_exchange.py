@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 from aiohttp import web
-from pool_cases import ACCOUNT, KEY, NOW, SECRET, Certified, Time, answering, key_file, reader, saying, section
+from pool_account_cases import ACCOUNT, KEY, NOW, SECRET, Certified, Time, answering, key_file, reader, saying, section
 
 from agent.errors import POOL_ACCOUNT_REASONS
 from agent.pool_accounts.account import LOOK_S

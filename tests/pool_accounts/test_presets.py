@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pool_cases import ACCOUNT, KEY, KINDS, NOW, SECRET, Certified, Kept, Time, key_file, reader, section
+from pool_account_cases import ACCOUNT, KEY, KINDS, NOW, SECRET, Certified, Kept, Time, key_file, reader, section
 
 from agent.config.pool_accounts import KEYED_KINDS
 from agent.pool_accounts.plan import DAY_S, HOUR_S, NOT_TRIED

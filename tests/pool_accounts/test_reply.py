@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pool_cases import NOW
+from pool_account_cases import NOW
 
 from agent.errors import POOL_ACCOUNT_REASONS, PoolAccountError
 from agent.pool_accounts.plan import Call, Figure, Reading
