@@ -10,6 +10,7 @@ from rich.table import Table
 from agent.commands.machine_output import write_text
 from agent.commands.terminal import exit_codes, out
 from agent.config.file import render_config
+from agent.pool_accounts.presets import plan_of
 from agent.runtime.setup import load_setup
 from agent.text.numbers import hashrate_text
 
@@ -38,4 +39,7 @@ def check(config: Path, *, show: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
+        for section in setup.config.pool_account:
+            plan = plan_of(section)
+            out.print(f"pool account {section.name}: {plan.title}, {plan.basis}", markup=False, soft_wrap=True)
         out.print("ok")
