@@ -59,6 +59,13 @@ def test_what_does_not_go_together_is_refused(text: str, reason: str) -> None:
     assert reason in refused(text)
 
 
+def test_an_account_is_in_no_mistake() -> None:
+    """Mistakes of a reload go to the log."""
+    words = refused(FOUNDRY.replace('"acct"', '"canary acct"'))
+    assert words.startswith("site.toml: pool_account[0].account = '***': 1 to 128 printable")
+    assert "canary" not in refused(f'{HTTP}day_pointer = ""\nmethod = "POST"\nbody = "canary"\n')
+
+
 def test_accounts_have_names_of_their_own() -> None:
     """Two of one name, and several without the account that tells their units apart, are refused."""
     assert "two pool accounts are named main" in refused(f"{FOUNDRY}[[pool_account]]\n{FOUNDRY}")
