@@ -1,4 +1,4 @@
-"""What pools credit, in words: tiles for the page and a line for terminals. Accounts have their configured names."""
+"""What pools credit, in words: tiles for the page. Accounts have their configured names."""
 
 from agent.site.credited.account import AccountCredit
 from agent.site.credited.verdict import Verdict
@@ -35,9 +35,3 @@ def credited_text(account: AccountCredit) -> tuple[str, str]:
     elif account.trouble is not None:
         note += f"; of {duration_text(account.age_s)} ago, since then: {account.trouble}"
     return figure, f"{account.pool}: {note}"
-
-
-def credited_line(figures: SiteFigures) -> str:
-    """Return all accounts as one line for a terminal; empty where none is configured."""
-    parts = [f"{account.name} {' '.join(credited_text(account))}" for account in figures.credited]
-    return f"credited over 24 h: {'; '.join(parts)}" if parts else ""

@@ -17,7 +17,7 @@ from agent.exporters.web.site_answers import site_answer
 from agent.site.credited.account import AccountCredit, AccountState
 from agent.site.energy import Energy
 from agent.site.totals import SiteFigures, site_figures
-from agent.text.credited import TILES, credited_line, credited_tiles
+from agent.text.credited import TILES, credited_text, credited_tiles
 
 LABELS = '{site="north-1",pool_account="main",window="24h"}'
 
@@ -111,7 +111,7 @@ def test_the_page_has_a_tile_for_the_pools_word() -> None:
     assert tiles[-1][2] == f"not in agreement: a{TILES}, a{TILES + 1}"
     silent = credit(credited_hs=None, at=None, age_s=None, trouble="HTTP status 403: <no>")
     assert credited_tiles(figures(silent))[0][1:] == ("-", "Foundry USA: not read yet: HTTP status 403: <no>")
-    assert "of 90 s ago, since then: down" in credited_line(figures(credit(trouble="down")))
+    assert credited_text(credit(trouble="down"))[1].endswith("; of 90 s ago, since then: down")
     html = headline(figures(silent), is_sure=True, is_restoring=False)
     assert "Credited by the pool, 24 h" in html
     assert "&lt;no&gt;" in html
