@@ -102,7 +102,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         inputs: The rows it was computed from.
         credited: What pools credited, by account; empty where nothing was kept of it.
         credited_union_s: How much of the period is covered of at least one account, s.
-        credits_known_by: Unix time, s; what was read of pools later is not in it.
+        credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
     """
 
     site: str
@@ -289,7 +289,7 @@ def part_of(
         ),
         credited=tuple(_credited(found, period)),
         credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
-        credits_known_by=known_by,
+        credits_known_by=known_by if found else 0.0,
     )
 
 
