@@ -14,6 +14,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _group() -> None:
+    """Keep a group of one command a group: typer would take its only command for the whole."""
+
+
 @command(app)
 def credited(config: ConfigPath, *, as_json: PlainJson = False) -> None:
     """Ask each account's pool once what it credits over 1 h and 24 h, beside what units reported and delivered.
