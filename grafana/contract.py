@@ -40,6 +40,7 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "mining_container_": ("site", "container"),
     "mining_rack_": ("site", "container", "rack"),
     "mining_model_": ("site", "model"),
+    "mining_pool_": ("site", "pool_account"),
     "mining_owner_": ("site", "owner"),
     "miner_agent_": (),
     "miner_": ("site", "container", "unit"),
@@ -49,7 +50,7 @@ LABELS = frozenset(
     {
         *("site", "container", "rack", "model", "unit", "board", "fan", "meter", "broker", "kind", "state", "cause"),
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version", "role"),
-        *("reader", "make", "owner", "class", "pool"),
+        *("reader", "make", "owner", "class", "pool", "pool_account"),
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.

@@ -8,10 +8,13 @@ from rich.progress import Progress
 
 from agent.app import Agent
 from agent.commands.machine_output import write_json, write_lines
+from agent.commands.pools_credited import credited
 from agent.commands.terminal import FAILED, err, exit_codes
 from agent.runtime import logs
 from agent.runtime.setup import load_setup
 from agent.site.pools.suggestion import Uses, suggestion, uses_of
+
+__all__ = ["credited", "suggest"]
 
 
 def suggest(config: Path, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
 from agent.address import Endpoint, parse_endpoint
 from agent.config.mistakes import MASK, is_secret, read_mistakes
+from agent.config.pool_accounts import PoolAccountSection
 from agent.config.pools import PoolsSection
 from agent.config.sections import (
     ApiSection,
@@ -75,6 +76,7 @@ class Config(Section):
 
     power: PowerSection = PowerSection()
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
+    pool_account: Annotated[tuple[PoolAccountSection, ...], Strict(strict=False)] = ()
     mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
     shard: ShardSection = ShardSection()
     standby: StandbySection = StandbySection()
@@ -106,6 +108,10 @@ class Config(Section):
             return shard
         if info.data.get("mqtt"):
             raise ValueError("shards cannot be combined with [[mqtt]]: each shard would overwrite the others' figures")
+        if info.data.get("pool_account"):
+            raise ValueError(
+                "shards cannot be combined with [[pool_account]]: a shard sees a part of the account's units"
+            )
         if any(meter.unit is None for meter in info.data.get("meter", ())):
             raise ValueError(
                 "a shard's meters must measure single units: every shard would count a container's or the site's meter"
@@ -146,6 +152,16 @@ class Config(Section):
         if name is not None:
             raise ValueError(f"two meters are named {name}")
         return meters
+
+    @field_validator("pool_account")
+    @classmethod
+    def _refuse_duplicate_accounts(cls, accounts: tuple[PoolAccountSection, ...]) -> tuple[PoolAccountSection, ...]:
+        name = _first_twice(account.name for account in accounts)
+        if name is not None:
+            raise ValueError(f"two pool accounts are named {name}")
+        if len(accounts) > 1 and any(account.account is None for account in accounts):
+            raise ValueError("account is expected of each of several: units are compared by it")
+        return accounts
 
     @field_validator("curtailment")
     @classmethod

@@ -24,6 +24,9 @@ MAX_DEPTH = 2
 """Sections within a section: `pools.allowed`."""
 MASK = "***"
 
+PRIVATE_KEYS = frozenset({"account", "body", "form", "headers", "query"})
+"""Keys whose values are no secrets and are not logged either: mistakes of a reload go to the log."""
+
 Location = tuple[int | str, ...]
 
 _REASONS = {
@@ -212,7 +215,7 @@ def _value(error: ErrorDetails, *, is_given: bool) -> str:
     location, value = error["loc"], error["input"]
     if error["type"] == "missing" or value is None or isinstance(value, dict | list):
         return ""
-    if any(is_secret(key) for key in location):
+    if any(is_secret(key) or key in PRIVATE_KEYS for key in location):
         return MASK
     if isinstance(value, bool):
         shown = str(value).lower()

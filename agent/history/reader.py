@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
+from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
@@ -137,6 +138,17 @@ class HistoryReader:
         """Return the walk list's entries that are open, or were closed from a Unix time on, s; the open ones first."""
         with HISTORY.translated(self.path):
             return list(read_repairs(self._connection, closed_from=closed_from))
+
+    def pool_credits(self, start: float, end: float, *, known_by: float = math.inf) -> list[PoolCredit]:
+        """Return the windows of pools that touch [start, end), by account and beginning.
+
+        Args:
+            start: Unix time, s.
+            end: Unix time, s.
+            known_by: Those that were fetched later are left out; Unix time, s.
+        """
+        with HISTORY.translated(self.path):
+            return list(read_credits(self._connection, start, end, known_by=known_by))
 
     def latest_changes(self, unit_id: str, start: float, limit: int) -> list[Change]:
         """Return the states that a unit entered since `start`, and the one it is in, latest first.

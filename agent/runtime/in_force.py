@@ -160,6 +160,7 @@ class InForce:
         for unit_id in delta.gone:
             self._parts.fan_out.remove_unit(unit_id)
         self._parts.rounds.delivered.forget(delta.gone)
+        self._parts.credited.forget(delta.gone)
         # Addresses first: a reading from a unit's former address would otherwise pass for the unit's own.
         if self._is_identity_as_before(entries):
             self._parts.identity.take_over(delta, addresses, entries)
@@ -207,4 +208,5 @@ class InForce:
             standby_watts=config.power.standby_watts, calibration_ratio=config.power.calibration_ratio
         )
         self._parts.meters.replace(config.meter)
+        self._parts.credited.replace(config.pool_account)
         self._parts.rounds.set_interval(config.poll.interval_s, slow_every=config.poll.slow_every)

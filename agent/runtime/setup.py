@@ -22,6 +22,7 @@ from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.hil.scan.ranges import Targets, parse_targets
+from agent.pool_accounts.accounts import check_pool_accounts
 from agent.runtime.foreign_logins import ForeignLogin, read_logins
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
@@ -177,6 +178,7 @@ def load_setup(
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error
     mistakes.extend(check_meters(config.meter, ledger, config.ledger.networks, str(path)))
+    mistakes.extend(check_pool_accounts(config.pool_account, str(path)))
     mistakes.extend(check_owners(config.pools, ledger, str(path)))
     token = _read(lambda: _token(config.api.token_file, "api.token_file"), None, mistakes)
     viewer_token = _read(lambda: _token(config.api.viewer_token_file, "api.viewer_token_file"), None, mistakes)
@@ -333,7 +335,8 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)
     passwords = (section.password_file for section in config.foreign_login)
-    return [each for each in (*named, *outboxes, *passwords) if each is not None]
+    keys = (section.key_file for section in config.pool_account)
+    return [each for each in (*named, *outboxes, *passwords, *keys) if each is not None]
 
 
 def _check_windows(windows: Iterable[DailyWindow], ledger: Ledger, file: str) -> Iterator[Mistake]:

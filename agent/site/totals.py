@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import TypeVar
 
+from agent.site.credited.account import AccountCredit
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.firmware_mix import NO_MIX, FirmwareMix, MixSums
 from agent.site.metered import UNMETERED, Metered
@@ -118,6 +119,7 @@ class SiteFigures:
             while it is known for none.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
         mix: Units by reader and firmware, and operating by the window of its rates.
+        credited: What pools say that they credit, by account of the configuration.
         pools: Units and hashrate by where the work goes; None where that is not judged.
     """
 
@@ -131,6 +133,7 @@ class SiteFigures:
     delivered_1h_deployed_hs: float
     delivered_24h_deployed_hs: float
     mix: FirmwareMix = NO_MIX
+    credited: tuple[AccountCredit, ...] = ()
     by_owner: dict[str, Figures] = field(default_factory=dict)
     pools: PoolFigures | None = None
 

@@ -7,7 +7,13 @@ where work goes. Statements of both stay valid: the digests of their parts are o
 from typing import Any
 
 EARLIER_FORMATS = (1, 2)
-_NOT_JUDGED = {"diverted_hs": None, "diverted_ratio": None, "judged_ratio": 0.0}
+_NOT_JUDGED = {
+    "diverted_hs": None,
+    "diverted_ratio": None,
+    "judged_ratio": 0.0,
+    "credited_hs": None,
+    "credited_covered_ratio": None,
+}
 
 
 def upgraded(content: Any) -> Any:

@@ -59,6 +59,8 @@ PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
     figures.SaysAsleep,
     figures.RateLag,
     figures.RateSpike,
+    figures.OverReports,
+    figures.LateShares,
     figures.TotalZero,
     figures.BoardUnit,
     figures.SensorStuck,

@@ -75,6 +75,10 @@ class ShareCounter:
             self._of_pool(total, pool) if pool == STRANGERS_POOL else self._credits[STRANGERS_POOL],
         )
 
+    def accepted_difficulty(self, hashes: float) -> float:
+        """Return the difficulty of all shares accepted since the books opened, with the books at `hashes`."""
+        return self._found(hashes) * float(self._difficulty)
+
     @property
     def _hashes_per_share(self) -> float:
         return self._difficulty * DIFF1_HASHES

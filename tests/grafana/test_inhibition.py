@@ -82,6 +82,7 @@ INHIBITED: dict[tuple[str, str], tuple[str, ...]] = {
 # No other alert says the same, so nothing may keep these from being sent.
 NEVER_INHIBITED = {
     "MiningAgentDown",
+    "MiningCreditedDiverges",
     "MiningLedgerDiffers",
     "MiningPoolsDead",
     "MiningStandbyActive",

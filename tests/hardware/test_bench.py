@@ -108,6 +108,8 @@ TABLE = (
         values={"are_boards_too": True, "is_longer_too": True},
         breaks=("rate_is_within_the_ideal", "work_fits_the_average"),
     ),
+    Fault(name="over_reports", breaks=("work_fits_the_average",)),
+    Fault(name="late_shares"),
     Fault(name="total_zero", breaks=("boards_sum_to_the_rate",)),
     Fault(
         name="total_zero", values={"is_longer_too": True}, breaks=("boards_sum_to_the_rate", "work_fits_the_average")

@@ -13,6 +13,7 @@ from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.history.credits import PoolCredit
 from agent.history.export import site_lines
 from agent.history.minutes import Row, Totals, Values
 from agent.history.reader import read_history
@@ -31,14 +32,22 @@ OCTOBER = (AT, unix("2025-11-01"))
 class Kept:
     """A history in memory."""
 
-    def __init__(self, rows: Sequence[Row], site: str = "alpha") -> None:
-        self.site = site
+    def __init__(self, rows: Sequence[Row], site: str = "alpha", credits_: Sequence[PoolCredit] = ()) -> None:
+        self.site, self._credits = site, credits_
         self._values = [each.values() for each in rows]
 
     def chunks(self, start: float, end: float) -> list[list[Values]]:
         """Return the rows of a span of time, in one chunk."""
         chunk = [values for values in self._values if start <= (values[0] or 0) < end]
         return [chunk] if chunk else []
+
+    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
+        """Return the windows of pools that touch a span of time."""
+        return [
+            each
+            for each in self._credits
+            if each.window.start < end and each.window.end > start and each.fetched <= known_by
+        ]
 
     def span(self) -> tuple[int, int] | None:
         """Return the starts of the first row and of the last."""

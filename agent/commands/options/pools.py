@@ -20,6 +20,15 @@ def _group() -> None:
 
 
 @command(app)
+def credited(config: ConfigPath, *, as_json: PlainJson = False) -> None:
+    """Ask each account's pool once what it credits over 1 h and 24 h, beside what units reported and delivered.
+
+    Reported and delivered are of the site's history, so several accounts are shown and not compared. Exit status 1 if a
+    pool gave no figure.
+    """
+
+
+@command(app)
 def suggest(config: ConfigPath, *, as_json: PlainJson = False) -> None:
     """Poll every unit once and propose the allow-list, as TOML, from the pools that units have. Changes nothing.
 

@@ -11,6 +11,7 @@ from agent.exporters.mqtt.messages import (
     AgentMessage,
     CanaryMessage,
     ContainerMessage,
+    CreditedFigures,
     CurtailmentChanged,
     Envelope,
     ErrorMessage,
@@ -24,6 +25,7 @@ from agent.exporters.mqtt.messages import (
     UnitsMessage,
 )
 from agent.exporters.mqtt.topics import Topics
+from agent.site.credited.account import AccountCredit
 from agent.site.energy import Energy
 from agent.site.status import UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -86,6 +88,7 @@ class Composer:
             delivered_1h_deployed_hs=figures.delivered_1h_deployed_hs,
             delivered_24h_hs=figures.delivered_24h_hs,
             delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
+            pool_accounts=[credited(account) for account in figures.credited],
         )
 
     def container(self, container: str, figures: Figures, energy: Energy, *, interval_s: float) -> bytes:
@@ -135,6 +138,18 @@ class Composer:
 def group(figures: Figures) -> GroupFigures:
     """Return one group's sums as they are published."""
     return msgspec.convert(figures, GroupFigures, from_attributes=True)
+
+
+def credited(account: AccountCredit) -> CreditedFigures:
+    """Return one account's credited hashrate as it is published."""
+    return CreditedFigures(
+        name=account.name,
+        credited_1h_hs=account.hour.credited_hs,
+        reported_1h_hs=account.hour.reported_hs,
+        credited_24h_hs=account.day.credited_hs,
+        reported_24h_hs=account.day.reported_hs,
+        verdict_24h=account.day.verdict,
+    )
 
 
 def facts(status: UnitStatus) -> UnitFacts:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agent.exporters.json_schemas import schema_components
+from agent.site.credited.verdict import Verdict
 from agent.site.curtailment.orders import ScopeOrder, StartOrder
 from agent.site.power import PowerGap, PowerSource
 from agent.site.reasons import Reason
@@ -92,6 +93,25 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ratio: float | None
 
 
+class CreditedFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pool says it credits to one account of the configuration.
+
+    Attributes:
+        name: The account's name in the configuration.
+        credited_1h_hs, credited_24h_hs: The pool's word; null if it does not say, or if its word is too old.
+        reported_1h_hs, reported_24h_hs: Mean of what its units reported over the same time; null if too little of it
+            was watched.
+        verdict_24h: What that comes to over 24 h.
+    """
+
+    name: str
+    credited_1h_hs: float | None
+    reported_1h_hs: float | None
+    credited_24h_hs: float | None
+    reported_24h_hs: float | None
+    verdict_24h: Verdict
+
+
 class FiguresMessage(Envelope, frozen=True, kw_only=True):
     """The site's sums, every interval.
 
@@ -101,6 +121,7 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
             zero with each run, see `boot_id`.
         delivered_1h_hs, delivered_24h_hs: Hashrate credited by pools, over the units for which it is known.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
+        pool_accounts: What pools say that they credit, by account; empty where none is configured.
     """
 
     schema: Literal["hashsight.figures.v1"] = "hashsight.figures.v1"
@@ -113,6 +134,7 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
     delivered_1h_deployed_hs: float
     delivered_24h_hs: float | None
     delivered_24h_deployed_hs: float
+    pool_accounts: list[CreditedFigures]
 
 
 class ContainerMessage(Envelope, frozen=True, kw_only=True):

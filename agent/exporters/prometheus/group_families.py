@@ -7,6 +7,7 @@ are the exception: they are for a quick look, and their help says so.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from agent.exporters.prometheus.credited_families import CREDITED_FAMILIES
 from agent.exporters.prometheus.family import Family, Kind, Sample
 from agent.exporters.prometheus.pool_families import POOL_FAMILIES
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
@@ -253,6 +254,7 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         samples=lambda figures: [((name,), rate_hs) for name, rate_hs in figures.mix.operating_hs_by_window.items()],
     ),
     *POWER_FAMILIES,
+    *CREDITED_FAMILIES,
 )
 
 # Ratios of a part say nothing about the whole and cannot be added up; a shard omits them.

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from credit_cases import credit
 from discovery_cases import figures as discovery_figures
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
@@ -28,6 +29,7 @@ from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
 from agent.history.health import Health
+from agent.site.credited.account import AccountState
 from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
@@ -771,7 +773,7 @@ def test_contract_is_sound() -> None:
     rows = contract()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert re.fullmatch(r"(miner|mining_(site|container|rack|model|owner)|miner_agent)(_[a-z0-9]+)+", row.name)
+        assert re.fullmatch(r"(miner|mining_(site|container|rack|model|owner|pool)|miner_agent)(_[a-z0-9]+)+", row.name)
         assert not re.search(r"tera|giga|mega|milli|percent|celcius|_ms$|_ths", row.name)
         assert row.name.endswith("_total") is (row.kind == "counter")
         assert row.name.endswith("_info") is (row.kind == "info")
@@ -899,7 +901,7 @@ async def test_exposition_is_the_contract() -> None:
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
     )
-    metrics.on_site(figures, is_whole=True)
+    metrics.on_site(replace(figures, credited=(credit(),)), is_whole=True)
     book = EnergyBook(interval_s=10)
     book.advance(figures, 0.0)
     metrics.on_energy(book.advance(figures, 10.0))
@@ -908,6 +910,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_skipped("busy")
     metrics.on_lane_replaced("ended")
     metrics.on_reload(is_successful=True, at=AT)
+    metrics.watch_pool_accounts(lambda: [AccountState(name="main", pool="X", reads=1)])
     metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)

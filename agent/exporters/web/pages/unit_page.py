@@ -191,7 +191,7 @@ def _figures(shown: UnitShown) -> str:
         )
     hour_hs, day_hs = shown.delivered_hs
     if hour_hs is not None or day_hs is not None:
-        tiles.append(("Credited by pools", hashrate_text(hour_hs), f"over 1 h; {hashrate_text(day_hs)} over 24 h"))
+        tiles.append(("Delivered to pools", hashrate_text(hour_hs), f"over 1 h; {hashrate_text(day_hs)} over 24 h"))
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{figure}<small>{note}</small></dd></div>" for name, figure, note in tiles
     )
