@@ -28,7 +28,7 @@ from grafana.levels import (
     Rule,
     joules,
 )
-from grafana.sums import agent_rules, delivered, drop, known_units, rejected_units, sums, temperatures, usual
+from grafana.sums import agent_rules, delivered, drop, known_units, rejected_units, sums, usual
 
 
 def site_groups() -> list[Group]:
@@ -48,7 +48,6 @@ def site_groups() -> list[Group]:
         Group("hashsight-rack-hour", SELDOM, averages(RACK, "1h")),
         Group("hashsight-rack-day", SELDOM, averages(RACK, "1d")),
         Group("hashsight-delivered", SELDOM, [*credited, *rejected_units()]),
-        Group("hashsight-temperatures", "1m", list(temperatures())),
         Group("hashsight-units", "30s", list(known_units())),
     ]
 

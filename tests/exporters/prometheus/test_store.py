@@ -915,6 +915,7 @@ async def test_exposition_is_the_contract() -> None:
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_web_config(lambda: True)
+    metrics.own.page_url = "https://gateway.mine.example"
     metrics.own.snapshot_at = AT
     metrics.own.takeovers, metrics.own.primary_offset_s = 1, -2.0
     metrics.own.primary_silent_s = lambda: 3.0
