@@ -54,31 +54,44 @@ async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tu
         yield ready[2], int(ready[1])
 
 
-async def start_prometheus(programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float) -> list[str]:
-    """Start Prometheus, scraping the agent, and Alertmanager behind it, as far as they are installed.
+async def start_alertmanager(programs: AsyncExitStack, folder: Path) -> str | None:
+    """Start Alertmanager; returns its address, or None where it is not installed or Prometheus would not call it.
 
     Rules and Alertmanager need a checkout: the installed package ships neither the rules nor a configuration.
 
     Args:
-        programs: Stops them on exit.
-        folder: Their configuration, data and logs.
+        programs: Stops it on exit.
+        folder: Its configuration, data and log.
+    """
+    alertmanager = next(filter(None, map(shutil.which, ALERTMANAGER_NAMES)), None)
+    if alertmanager is None or shutil.which("prometheus") is None or not ALERTMANAGER.is_file():
+        return None
+    return await programs.enter_async_context(_alertmanager(alertmanager, folder))
+
+
+async def start_prometheus(
+    programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float, alerts_to: str | None
+) -> list[str]:
+    """Start Prometheus, scraping the agent, if it is installed.
+
+    Args:
+        programs: Stops it on exit.
+        folder: Its configuration, data and log.
         listen: The agent's address.
         interval_s: Time between two scrapes.
+        alerts_to: Address of Alertmanager; None without one.
 
     Returns:
-        One line per running program, with its address.
+        One line for it and for Alertmanager, each with its address; none if it is not installed.
     """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         return []
-    alerts_to: list[str] = []
-    alertmanager = next(filter(None, map(shutil.which, ALERTMANAGER_NAMES)), None)
-    if alertmanager is not None and ALERTMANAGER.is_file():
-        alerts_to = [await programs.enter_async_context(_alertmanager(alertmanager, folder))]
+    called = [] if alerts_to is None else [alerts_to]
     graphs = await programs.enter_async_context(
-        _prometheus(prometheus, folder, listen=listen, interval_s=interval_s, alerts_to=alerts_to)
+        _prometheus(prometheus, folder, listen=listen, interval_s=interval_s, alerts_to=called)
     )
-    return [f"Prometheus     http://{graphs}/", *(f"Alertmanager   http://{address}/" for address in alerts_to)]
+    return [f"Prometheus     http://{graphs}/", *(f"Alertmanager   http://{address}/" for address in called)]
 
 
 @asynccontextmanager
