@@ -35,6 +35,7 @@ class Known:
 
     Attributes:
         site: The site's figures.
+        dark: Names of the containers that are dark now; the walk list waits until one has lasted.
         repairs: The open entries of the walk list.
         is_restoring: True while a curtailment is in force or just ended, which explains units that start.
         unreadiness: Why the figures cannot be trusted; None if they can.
@@ -44,6 +45,7 @@ class Known:
     """
 
     site: Figures
+    dark: tuple[str, ...] = ()
     repairs: tuple[RepairEntry, ...] = ()
     is_restoring: bool = False
     unreadiness: str | None = None
@@ -85,7 +87,7 @@ def conditions(known: Known) -> list[Condition]:
 def _found(known: Known) -> Iterator[tuple[str, str]]:
     yield from _of_the_agent(known)
     yield from _of_the_site(known.site, is_restoring=known.is_restoring)
-    yield from _of_the_walk(known.repairs)
+    yield from _of_the_walk(known.dark, known.repairs)
 
 
 def _of_the_agent(known: Known) -> Iterator[tuple[str, str]]:
@@ -110,8 +112,9 @@ def _of_the_site(site: Figures, *, is_restoring: bool) -> Iterator[tuple[str, st
         yield "MiningUnitsNotRestored", f"{units_text(site.unrestored)} not back after an event"
 
 
-def _of_the_walk(repairs: Iterable[RepairEntry]) -> Iterator[tuple[str, str]]:
-    dark = [entry.place.container for entry in repairs if entry.symptom is Symptom.CONTAINER_DARK]
+def _of_the_walk(dark_now: Iterable[str], repairs: Iterable[RepairEntry]) -> Iterator[tuple[str, str]]:
+    listed = (entry.place.container for entry in repairs if entry.symptom is Symptom.CONTAINER_DARK)
+    dark = list(dict.fromkeys((*dark_now, *listed)))
     if dark:
         yield "MiningContainerDark", f"{_some(dark)} dark"
     counts = Counter(entry.symptom for entry in repairs)
