@@ -245,7 +245,7 @@ class RepairBook:
         dark = frozenset(name for name, tally in self._tallies.items() if tally.is_dark(self.rules.dark_ratio))
         new = dark - self._containers.keys()
         for name, course in tuple(self._containers.items()):
-            self._see_container(name, course, self._tallies.get(name), is_dark=name in dark)
+            self._see_container(name, course, self._tallies.get(name, ContainerTally()), is_dark=name in dark)
         for name in new:
             tally = self._tallies[name]
             since = min(self._at, tally.since)
@@ -254,10 +254,11 @@ class RepairBook:
             self._containers[name] = course
         self._dark = dark
 
-    def _see_container(self, name: str, course: Course, tally: ContainerTally | None, *, is_dark: bool) -> None:
+    def _see_container(self, name: str, course: Course, tally: ContainerTally, *, is_dark: bool) -> None:
         course.pass_time(self._span_s)
-        if tally is None:
-            self._end(course, Closing.LEFT_LEDGER)
+        ending = tally.ending
+        if ending is not None:
+            self._end(course, ending)
             del self._containers[name]
         elif is_dark:
             course.look(Seen.PRESENT, at=self._at, loss_hs=tally.loss_hs, words=tally.words)

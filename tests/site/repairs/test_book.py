@@ -276,6 +276,26 @@ def test_an_event_does_not_close_a_dark_container() -> None:
     assert later.closed == []
 
 
+@pytest.mark.parametrize(
+    ("units", "is_maintained", "closing"),
+    [(3, False, Closing.LEFT_LEDGER), (0, False, Closing.LEFT_LEDGER), (12, True, Closing.MAINTENANCE)],
+)
+def test_a_dark_container_of_which_little_is_left_closes(units: int, is_maintained: bool, closing: Closing) -> None:
+    """Units that were moved away or taken for repair end the container's entry; those left are listed by themselves."""
+    names = [f"u{number}" for number in range(12)]
+    aisle = Aisle(*names)
+    aisle.wait(TEN_MINUTES_S, condition="silent")
+    assert aisle.listed()[0][:2] == ("C1", Symptom.CONTAINER_DARK)
+    smaller = Aisle(
+        *(entry(name, is_in_maintenance=is_maintained) for name in names[:units]), book=aisle.book, at=aisle.at
+    )
+    smaller.clock_s = aisle.clock_s
+    smaller.wait(TEN_MINUTES_S, condition="silent")
+    assert [(each.symptom, each.closing) for each in smaller.closed] == [(Symptom.CONTAINER_DARK, closing)]
+    alone = {Symptom.NO_ANSWER} if units and not is_maintained else set()
+    assert {symptom for _, symptom, _ in smaller.listed()} == alone
+
+
 def test_units_without_a_container_are_never_dark_together() -> None:
     """What has no container in the ledger is listed unit by unit."""
     aisle = Aisle(*(entry(f"u{number}", place=Place()) for number in range(6)))
