@@ -1,5 +1,6 @@
 """Rows of units, as every table of units shows them: on a phone first the place, the reason and what is lost."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 from urllib.parse import quote
@@ -78,6 +79,20 @@ def reason_text(status: UnitStatus, now: float) -> str:
 def since_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str:
     """Return since when a unit is in its state: ``14:02``, or ``before 13:36`` for one older than the agent."""
     return frame.since(status.since, seen_from) if status.is_looked_at else ABSENT
+
+
+def since_note(statuses: Iterable[UnitStatus], frame: Frame, seen_from: float | None) -> str:
+    """Return what the column of starts means, as HTML; a start before the agent's own is explained where one is shown.
+
+    Args:
+        statuses: The units of the table.
+        frame: The page's frame.
+        seen_from: Unix time since which every unit has been watched, s; None before that.
+    """
+    note = f"since: when the state began; times in {escape(frame.zone.key)}"
+    if seen_from is not None and any(status.is_looked_at and status.since <= seen_from for status in statuses):
+        note += f"; before {frame.moment(seen_from)}: already so when this agent started, see the unit's own page"
+    return note
 
 
 def of_state(status: UnitStatus, why: str) -> str:

@@ -8,7 +8,7 @@ from html import escape
 from agent.exporters.web.pages.banners import simulated_banners
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
-from agent.exporters.web.pages.unit_rows import COLUMNS, Column, unit_row
+from agent.exporters.web.pages.unit_rows import COLUMNS, Column, since_note, unit_row
 from agent.exporters.web.unit_query import UnitQuery, query_text
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -111,7 +111,7 @@ def _table(shown: UnitsShown, page: Sequence[UnitStatus]) -> str:
     return (
         '<section class="card units"><div class="scroll" tabindex="0" role="region" aria-label="Units">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="scale">since: when the state began; times in {escape(shown.frame.zone.key)}</p></section>'
+        f'<p class="scale">{since_note(page, shown.frame, shown.seen_from)}</p></section>'
     )
 
 
