@@ -18,8 +18,10 @@ from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.repair_answers import RepairAnswer, RepairsAnswer
 from agent.exporters.web.responses import ErrorAnswer
-from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.exporters.web.times import age_s, time_of
+from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer
 from agent.exporters.web.unread_answers import UnreadAnswer
+from agent.exporters.web.work_answers import PoolsAnswer
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
@@ -228,6 +230,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/identity": IdentityAnswer,
     "/api/v1/discovery": DiscoveryAnswer,
     "/api/v1/unread": UnreadAnswer,
+    "/api/v1/pools": PoolsAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
     "/api/v1/repairs": RepairsAnswer,
     "/api/v1/repairs/{id}": RepairAnswer,

@@ -12,6 +12,7 @@ from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 from agent.text.places import place_parts
+from agent.text.work import DIVERTED_WORDS
 
 ALSO_SHOWN = 2
 """Of a unit's other faults, how many are shown beside its reason."""
@@ -73,6 +74,8 @@ def reason_text(status: UnitStatus, now: float) -> str:
     else:
         # A reason that only repeats the state adds nothing; the causes of loss do.
         words = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses) or str(status.state)
+    if status.is_diverted:
+        words = f"{DIVERTED_WORDS}; {words}"
     return words + "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
 
 

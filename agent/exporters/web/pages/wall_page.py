@@ -21,6 +21,7 @@ from agent.site.totals import Figures, SiteFigures
 from agent.text.darkness import RESTORING_PHASES, containers_of, dark_names
 from agent.text.losses import CAUSE_WORDS, largest_losses
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
+from agent.text.work import diverted_text
 
 MOST_LINES = 5
 """Lines of a list, the one about the rest included: a screen that must not scroll."""
@@ -115,9 +116,16 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     number = "not known" if ratio is None else ratio_text(ratio, 1)
     return (
         f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {graded}">{number}</p>'
-        f'<p class="verdict {graded}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
+        f'<p class="verdict {graded}">{verdict}</p>{_diverted(site)}</div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_alerts(shown, site)}"
     )
+
+
+def _diverted(site: Figures) -> str:
+    """Return how much of operating works elsewhere; an empty text if none does."""
+    if not site.diverted_units:
+        return ""
+    return f'<p class="verdict poor">{diverted_text(site.diverted_units, site.diverted_hs or 0.0)}</p>'
 
 
 def _listed(shown: ShownWall) -> str:
