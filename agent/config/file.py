@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import time
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,6 +18,7 @@ from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
 from agent.address import Endpoint, parse_endpoint
 from agent.config.mistakes import MASK, is_secret, read_mistakes
+from agent.config.pools import PoolsSection
 from agent.config.sections import (
     ApiSection,
     CurtailmentSection,
@@ -46,6 +47,8 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Section)
 
 MAX_CONFIG_BYTES = 1 << 20
+POOLS_ASKED_S = 50.0
+"""Longest time between two looks at a unit's pools, s: a switch is seen within a minute, its poll included."""
 # tomllib's time grows with the square of the dots in a key: 20,000 dots took six seconds (Python 3.11).
 MAX_DOTS_IN_LINE = 256
 
@@ -65,6 +68,7 @@ class Config(Section):
     identity: IdentitySection = IdentitySection()
     foreign_login: Annotated[tuple[ForeignLoginSection, ...], Strict(strict=False)] = ()
     discovery: DiscoverySection = DiscoverySection()
+    pools: PoolsSection = PoolsSection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()
@@ -79,6 +83,11 @@ class Config(Section):
         if self.shard.count == 1:
             return self.site.name
         return f"{self.site.name} (shard {self.shard.index} of {self.shard.count})"
+
+    @property
+    def pools_every(self) -> int | None:
+        """Every how many polls a unit is asked for its pools because they are judged; None where they are not."""
+        return max(1, int(POOLS_ASKED_S // self.poll.interval_s)) if self.pools.is_on else None
 
     def snapshot_path(self, config_file: Path) -> Path:
         """Return the file that keeps statuses over a restart, of a configuration read from `config_file`."""
@@ -206,13 +215,25 @@ def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
 
 def render_config(config: Config) -> str:
     """Return the effective configuration as TOML, with defaults and masked secrets."""
-    sections = []
+    return "\n".join(_rendered_sections(config, ""))
+
+
+def _rendered_sections(config: Section, parent: str) -> Iterator[str]:
     for name, value in config:
+        if not _is_section(value) or (isinstance(value, PoolsSection) and not value.is_on):
+            # Without an entry, a section of pools is a mistake.
+            continue
         repeated = isinstance(value, tuple)
         for section in value if repeated else (value,):
-            lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
-            sections.append("\n".join((f"[[{name}]]" if repeated else f"[{name}]", *lines, "")))
-    return "\n".join(sections)
+            shown = ((key, each) for key, each in section if each is not None and not _is_section(each))
+            lines = [f"{key} = {_toml(key, each)}" for key, each in shown]
+            yield "\n".join((f"[[{parent}{name}]]" if repeated else f"[{parent}{name}]", *lines, ""))
+            yield from _rendered_sections(section, f"{parent}{name}.")
+
+
+def _is_section(value: object) -> bool:
+    """Return True for a section, or for some of the same name."""
+    return isinstance(value, Section) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], Section))
 
 
 def _toml(key: str, value: object) -> str:

@@ -20,6 +20,8 @@ SHOWN_CHARACTERS = 80
 # A file of another kind has a mistake on every line; a hundred are enough to see that.
 SHOWN_MISTAKES = 100
 MAX_COMPARED = 200
+MAX_DEPTH = 2
+"""Sections within a section: `pools.allowed`."""
 MASK = "***"
 
 Location = tuple[int | str, ...]
@@ -170,16 +172,20 @@ def read_mistakes(
 
 def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
     """Return the position of each section and key in the file; a repeated section is a list."""
-    locations: list[Location] = []
+    return {location: place for place, location in enumerate(_locations(raw, (), MAX_DEPTH))}
+
+
+def _locations(raw: Mapping[str, Any], parent: Location, depth: int) -> Iterator[Location]:
     for name, section in raw.items():
-        locations.append((name,))
+        yield (*parent, name)
+        if not depth:
+            continue
         if isinstance(section, dict):
-            locations.extend((name, key) for key in section)
+            yield from _locations(section, (*parent, name), depth - 1)
         elif isinstance(section, list):
             for number, item in enumerate(section):
                 if isinstance(item, dict):
-                    locations.extend((name, number, key) for key in item)
-    return {location: place for place, location in enumerate(locations)}
+                    yield from _locations(item, (*parent, name, number), depth - 1)
 
 
 def _position(location: Location, places: Mapping[Location, int]) -> tuple[float, ...]:
@@ -247,9 +253,14 @@ def _unknown(location: Location, model: type[BaseModel]) -> str:
 
 def _section(location: Location, model: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model of the section at `location`, single or repeated; None if it is not a section."""
-    if not location:
+    names = [name for name in location if isinstance(name, str)]
+    if not names:
         return None
-    kind: Any = model.model_fields[str(location[0])].annotation
-    if get_origin(kind) is tuple:
-        kind = get_args(kind)[0]
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    for name in names:
+        kind: Any = model.model_fields[name].annotation
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+            return None
+        model = kind
+    return model

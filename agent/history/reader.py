@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
-from agent.history.minutes import COLUMNS, MEANS, Row, Values, row_from
+from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change
@@ -20,6 +20,10 @@ from agent.site.repairs.entries import RepairEntry
 CHUNK = 4096
 NAMES = ", ".join(COLUMNS)
 _MEANS = ", ".join(f"SUM({name} * watched_s) / SUM(watched_s)" for name in MEANS)
+_PARTIAL_MEANS = ", ".join(
+    f"SUM({COLUMNS[place]}), SUM({COLUMNS[place + 1]} * {COLUMNS[place]}) / NULLIF(SUM({COLUMNS[place]}), 0)"
+    for place in PARTIAL
+)
 
 
 class HistoryReader:
@@ -95,8 +99,7 @@ class HistoryReader:
         """
         table, number = self._table(container)
         query = (
-            f"SELECT ? + (at - ?) / ? * ? AS step_at, MAX(MAX(span_s), ?), SUM(watched_s), {_MEANS}, SUM(delivered_s),"
-            " SUM(delivered_hs * delivered_s) / NULLIF(SUM(delivered_s), 0)"
+            f"SELECT ? + (at - ?) / ? * ? AS step_at, MAX(MAX(span_s), ?), SUM(watched_s), {_MEANS}, {_PARTIAL_MEANS}"
             f" FROM {table} AND at >= ? AND at < ? AND watched_s > 0 GROUP BY step_at ORDER BY step_at"
         )
         with HISTORY.translated(self.path):

@@ -20,7 +20,7 @@ from agent.files.lock import FileLock
 from agent.files.sqlite import connect, transaction, used_bytes
 from agent.files.sqlite import set_aside as set_file_aside
 from agent.history.future import SetAside, bring_back, set_aside
-from agent.history.minutes import COLUMNS, MINUTE_S, Values, mean_values, merge
+from agent.history.minutes import COLUMNS, MINUTE_S, PARTIAL, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
 from agent.history.repairs import all_repairs, drop_repairs, write_repairs
 from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
@@ -324,13 +324,14 @@ def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any
 
 def is_sound(values: Sequence[Any]) -> bool:
     """Return True if a row may be an agent's: whole minutes of numbers, and no more watched than there were."""
-    *numbers, delivered_hs = values
+    optional = [values[place + 1] for place in PARTIAL]
+    numbers = [value for place, value in enumerate(values) if place - 1 not in PARTIAL]
     return (
         all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
         and isinstance(numbers[0], int)
         and numbers[0] % MINUTE_S == 0
         and 0 < numbers[2] <= numbers[1]
-        and (delivered_hs is None or (isinstance(delivered_hs, float) and math.isfinite(delivered_hs)))
+        and all(value is None or (isinstance(value, float) and math.isfinite(value)) for value in optional)
     )
 
 

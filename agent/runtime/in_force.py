@@ -62,6 +62,7 @@ class InForce:
         self._configure_identity(at)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.tracker.allow = setup.allow
         self._parts.polling.foreign.use_logins(setup.foreign_logins)
         self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
@@ -128,6 +129,7 @@ class InForce:
         self._parts.counting.configure(fresh)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.tracker.allow = fresh.allow
         self._parts.polling.foreign.use_logins(fresh.foreign_logins)
         self._parts.repairs.configure(fresh)
         if fresh.config.log != before.config.log:
@@ -142,6 +144,7 @@ class InForce:
             self._parts.polling.configure(fresh.config)
             self.on_poll_changed()
             self.on_interval_changed()
+        self._parts.polling.ask_pools_every(fresh.config.pools_every)
         self._parts.book.replace_windows(fresh.windows)
         await self._apply_ledger()
 

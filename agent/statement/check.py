@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
-from agent.statement.first_format import FORMAT_1, upgraded
+from agent.statement.earlier_formats import EARLIER_FORMATS, upgraded
 from agent.statement.period import Period
 from agent.statement.statement import (
     FORMAT,
@@ -29,7 +29,7 @@ def decode(text: bytes, file: str) -> Statement:
     """
     try:
         content = msgspec.json.decode(text)
-        if isinstance(content, dict) and content.get("format") == FORMAT_1:
+        if isinstance(content, dict) and content.get("format") in EARLIER_FORMATS:
             content = upgraded(content)
         statement = msgspec.convert(content, Statement)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:

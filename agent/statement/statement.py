@@ -23,7 +23,7 @@ from agent.statement.period import Period, utc_text
 from agent.text.numbers import TARGET_RATIO, ratio_text
 from agent.unit.limits import HS_PER_THS
 
-FORMAT = 2
+FORMAT = 3
 PUBLISHED_COVERAGE_RATIO = 0.95
 # Time after a period's end by which its last minute is on the disk, s.
 SETTLED_AFTER_S = 120
@@ -41,7 +41,9 @@ METHOD = (
     " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
     " measured by units' power supplies, estimated by their firmware, or modelled from the nameplate, in this order of"
     " trust; the maker states +-5 % for power. Energy is of the time that was watched, J/TH of units with both figures."
-    " Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
+    " Delivered is what pools credited. Diverted is measured hashrate whose"
+    " work went to a destination that is not in the site's allow-list, over the time in which that was judged; it is"
+    " part of operating and of no loss. Reach uptime is the share of unit time in which units answered,"
     " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
     " the history rows as `hashsight history export` writes them."
 )
@@ -111,6 +113,10 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
             deployed.
         delivered_hs, delivered_coverage_ratio: Hashrate credited by pools, and the share of deployed behind it.
         reach_uptime_ratio, hashing_uptime_ratio: Shares of unit time.
+        diverted_hs: Hashrate that worked for a destination that is not the site's, mean over the time in which that was
+            judged; None where it was never judged.
+        diverted_ratio: Its share of the mean operating hashrate of the sites that judged it.
+        judged_ratio: Share of the watched time in which it was judged.
     """
 
     deployed_end_hs: float
@@ -140,6 +146,9 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
     delivered_coverage_ratio: float | None
     reach_uptime_ratio: float | None
     hashing_uptime_ratio: float | None
+    diverted_hs: float | None
+    diverted_ratio: float | None
+    judged_ratio: float
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -344,6 +353,8 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     efficient_watts = total(lambda part: part.mean.efficient_watts)
     delivered = [part.mean.delivered_hs for part in parts if part.mean.delivered_hs is not None]
     units = total(lambda part: part.mean.units)
+    diverted = [(part.mean.diverted_hs, part.mean) for part in parts if part.mean.diverted_hs is not None]
+    diverted_hs = math.fsum(hs for hs, _ in diverted)
 
     def share_of_units(states: Iterable[UnitState]) -> float | None:
         return _ratio(total(lambda part: math.fsum(part.mean.units_by_state.get(each, 0.0) for each in states)), units)
@@ -380,6 +391,9 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
         ),
         reach_uptime_ratio=share_of_units(REACHED),
         hashing_uptime_ratio=share_of_units((UnitState.HASHING,)),
+        diverted_hs=diverted_hs if diverted else None,
+        diverted_ratio=_ratio(diverted_hs, math.fsum(mean.operating_hs for _, mean in diverted)) if diverted else None,
+        judged_ratio=_ratio(total(lambda part: part.mean.judged_s), total(lambda part: part.mean.watched_s)) or 0.0,
     )
 
 

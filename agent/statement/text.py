@@ -100,6 +100,10 @@ def lines(statement: Statement) -> Iterator[Line]:
         "" if figures.delivered_hs is None else f"over {ratio_text(figures.delivered_coverage_ratio)} of deployed"
     )
     yield Line("Delivered to pools", hashrate(figures.delivered_hs), "", delivered)
+    if figures.diverted_hs is not None:
+        minutes = sum(part.mean.judged_s for part in statement.parts) / 60.0
+        note = f"of operating; judged {minutes:,.0f} minutes, {ratio_text(figures.judged_ratio)} of the time watched"
+        yield Line("Diverted to other pools", hashrate(figures.diverted_hs), ratio_text(figures.diverted_ratio), note)
     yield Line("Reach uptime", ratio_text(figures.reach_uptime_ratio), "", "units answer")
     yield Line("Hashing uptime", ratio_text(figures.hashing_uptime_ratio), "", "units answer and hash")
 

@@ -10,7 +10,8 @@ from a table of replies.
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
     summary, pools .............. every `slow_every` polls, and whenever a unit is new or restarted; each unit has its
                                   own turn, so that the requests of a fleet are spread out
-    pools ....................... also at every poll of a unit that is awake and hashes nothing
+    pools ....................... also at every poll of a unit that is awake and hashes nothing; and every `pools_every`
+                                  polls, and when the firmware changed, where the site judges where work goes
     summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
 
 Of a unit that is new, restarted or has other firmware, the replies of a slow poll are also looked at for fields that
@@ -67,6 +68,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,
+    pools_every: int | None = None,
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit.
@@ -76,6 +78,7 @@ def converse(
         nameplate: The unit's rating in the ledger; None if it is not known.
         memory: Kept between the polls of one unit; changed only by replies that were read.
         slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
+        pools_every: Ask for pools alone after this many polls without them; None not to.
         wall: Returns Unix time, s.
 
     Raises:
@@ -105,7 +108,7 @@ def converse(
         reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
     is_new = is_first or is_restarted
     if is_new or is_changed:
-        memory.is_look_due = True
+        memory.is_look_due = memory.pools_turn.is_odd = True
         reading = yield from _with_version(reading, memory)
     is_slow = is_new or memory.until_slow <= 0
     if is_slow:
@@ -125,6 +128,8 @@ def converse(
         has_room = not (is_second and is_slow)
         return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
     memory.faults = None
+    if pools_every is not None and memory.pools_turn.is_due(pools_every, unit_id, is_new=is_new, is_asked=is_slow):
+        return (yield from _with_pools(reading, memory))
     return reading
 
 
