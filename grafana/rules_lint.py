@@ -18,6 +18,8 @@ GRAFANA_AT = "http://127.0.0.1:3000/d/"
 SEVERITIES = frozenset({"critical", "warning"})
 HEADINGS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 
+_SITE_FIRST = "{{ $labels.site }}: "
+
 # Prometheus' own series.
 _OTHERS = frozenset({"up", "ALERTS", "process_start_time_seconds"})
 _WORDS = frozenset(
@@ -159,8 +161,8 @@ def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
     if "keep_firing_for" in body:
         yield "keep_firing_for is not supported by Debian's vmalert 1.79"
     summary = texts.get("summary", "")
-    if not summary.endswith(".") or "{{" in summary:
-        yield "its summary must be a fixed sentence without templates"
+    if not summary.startswith(_SITE_FIRST) and (not summary.endswith(".") or "{{" in summary):
+        yield "its summary must be a fixed sentence without templates, or begin with the site"
     if not re.search(r"\$labels\.(site|instance)\b", texts.get("description", "")):
         yield "its description must name $labels.site or $labels.instance"
     if texts.get("runbook_url") != f"{RUNBOOKS_AT}{alert.name}.md":

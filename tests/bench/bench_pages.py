@@ -3,9 +3,10 @@
     python tests/bench/bench_pages.py [--units 20000] [--viewers 10] [--interval 20] [--seconds 40]
 
 The first part serves one site in this process: with a month of history, a row a minute, and the last 24 hours of
-every unit; the unit shown has a full chart and as many changes of state as its page lists. CPU of the loop is that of its thread, callback by callback; the rest
-of the process is the thread that makes the page. The second part is a whole agent over a simulated farm, in processes
-of their own: spans without viewers and with them take turns, and each viewer loads every page in turn, one per 10 s.
+every unit; the unit shown has a full chart and as many changes of state as its page lists. CPU of the loop is that of
+its thread, callback by callback; the rest of the process is the thread that makes the page. The second part is a whole
+agent over a simulated farm, in processes of their own: spans without viewers and with them take turns, and each viewer
+loads every page in turn, one per 10 s.
 """
 
 import argparse

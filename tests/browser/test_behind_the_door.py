@@ -134,7 +134,7 @@ async def test_nothing_is_shown_to_a_stranger(behind: Behind, browser: Browser) 
 
 
 async def test_a_viewer_reads_every_page_and_it_refreshes(behind: Behind) -> None:
-    """Every page is whole behind the door, its script refreshes it, and nothing comes from elsewhere or in the clear."""
+    """Every page is whole and refreshes behind the door; nothing comes from elsewhere or in the clear."""
     async with behind.visit("ben", PHONE) as visit:
         for page in pages_of(behind.source.units()):
             await visit.go(page.path)

@@ -93,9 +93,9 @@ def test_no_two_alerts_silence_each_other() -> None:
 
 
 def test_an_agent_that_is_down_speaks_for_its_site() -> None:
-    """MiningAgentDown inhibits every other alert of its site and is never inhibited itself."""
+    """MiningAgentDown inhibits every other alert of its site but theft, and is never inhibited itself."""
     pairs = {(source, target): equal for source, target, equal in held_back()}
-    others = set(ALERTS) - {"MiningAgentDown"}
+    others = set(ALERTS) - {"MiningAgentDown", "MiningHashrateDiverted"}
     assert {target for source, target in pairs if source == "MiningAgentDown"} == others
     assert not [pair for pair in pairs if pair[1] == "MiningAgentDown"]
     assert {pairs["MiningAgentDown", target] for target in others} == {("site",)}
@@ -124,6 +124,11 @@ def test_causes_speak_before_their_consequences_are_sent() -> None:
         ("MiningSiteEfficiencyVeryLow", "MiningSiteEfficiencyLow"),
     ):
         assert _seconds(ALERTS[source]["for"]) <= _seconds(ALERTS[target]["for"]) + wait_s
+
+
+def test_diverted_hashrate_stands_alone() -> None:
+    """Nothing silences the alert on diverted work, an agent that is down included, and it silences nothing."""
+    assert [pair for pair in held_back() if "MiningHashrateDiverted" in pair[:2]] == []
 
 
 def test_forgotten_curtailments_are_reported_for_a_dark_site() -> None:

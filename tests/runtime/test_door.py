@@ -98,7 +98,8 @@ async def test_a_wrong_web_configuration_does_not_keep_a_ledger_from_being_reloa
     agent = Agent(load_setup(path))
     door = new_door(lambda: agent.setup, agent.metrics)
     site(tmp_path, 'config_file = "web.yml"\noperators = ["ben"]\n')
-    (tmp_path / "ledger.csv").write_text(HEAD + UNIT + UNIT.replace("u1", "u2").replace("0.1", "0.2"), encoding="utf-8")
+    second = "u2,S21,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\n"
+    (tmp_path / "ledger.csv").write_text(HEAD + UNIT + second, encoding="utf-8")
     written(tmp_path, WRONG)
     async with agent.polling():
         assert await agent.in_force.reload() == ()

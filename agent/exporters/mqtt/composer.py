@@ -6,19 +6,18 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from agent.exporters.mqtt.changes import Change
 from agent.exporters.mqtt.messages import (
-    AgentHealth,
     AgentMessage,
     CanaryMessage,
     ContainerMessage,
-    CurtailmentChanged,
     Envelope,
     ErrorMessage,
     EventMessage,
     FiguresMessage,
     GroupFigures,
     Loss,
-    UnitChanged,
+    PoolSums,
     UnitFacts,
     UnitMessage,
     UnitsMessage,
@@ -84,6 +83,7 @@ class Composer:
             delivered_1h_deployed_hs=figures.delivered_1h_deployed_hs,
             delivered_24h_hs=figures.delivered_24h_hs,
             delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
+            pools=None if figures.pools is None else PoolSums(**figures.pools._asdict()),
         )
 
     def container(self, container: str, figures: Figures) -> bytes:
@@ -99,7 +99,7 @@ class Composer:
         units = [facts(status) for status in statuses]
         return self._compose_next(UnitsMessage, self.topics.units, at, units=units)
 
-    def event(self, event: UnitChanged | CurtailmentChanged | AgentHealth, *, at: float) -> bytes:
+    def event(self, event: Change, *, at: float) -> bytes:
         """Return a message about a change."""
         return self._compose_next(EventMessage, self.topics.events, at, event=event)
 
@@ -157,4 +157,5 @@ def facts(status: UnitStatus) -> UnitFacts:
         hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
         uptime_s=fresh.uptime_s if fresh is not None else None,
         error_reason=status.error.reason if status.error is not None else None,
+        pool_class=status.work.pool_class if status.work is not None else None,
     )

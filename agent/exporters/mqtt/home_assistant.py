@@ -48,6 +48,8 @@ _POWER = (
 # No watt is shown without its source.
 _SOURCES = "{{ value_json.figures.watts_by_source | tojson }}"
 
+_DIVERTED = "value_json.figures.diverted_hs"
+
 _SENSORS = (
     _Sensor("operating", "Operating hashrate", "{{ value_json.figures.operating_hs / 1e12 }}", "TH/s"),
     _Sensor("deployed", "Deployed hashrate", "{{ value_json.figures.deployed_hs / 1e12 }}", "TH/s"),
@@ -61,6 +63,12 @@ _SENSORS = (
     _Sensor("coverage", "Coverage", _percent("coverage_ratio"), "%"),
     _Sensor("curtailed", "Curtailed hashrate", "{{ value_json.figures.losses_hs.curtailed / 1e12 }}", "TH/s"),
     _Sensor("unreachable", "Unreachable hashrate", "{{ value_json.figures.losses_hs.unreachable / 1e12 }}", "TH/s"),
+    _Sensor(
+        "diverted",
+        "Diverted hashrate",
+        f"{{{{ none if {_DIVERTED} is none else {_DIVERTED} / 1e12 }}}}",
+        "TH/s",
+    ),
     _Sensor("power", "Power", _POWER, "W", "power", digits=0, attributes=_SOURCES),
     _Sensor("units", "Units", "{{ value_json.figures.units }}", digits=0),
     _Sensor("units_hashing", "Units hashing", "{{ value_json.figures.units_by_state.hashing }}", digits=0),

@@ -25,6 +25,7 @@ from agent.exporters.web.work_answers import PoolsAnswer
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
+from agent.site.pools.work import PoolClass
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -56,6 +57,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
             were at their last poll, and are not covered.
         units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
+        diverted_units, diverted_hs: Units whose work goes to an address that is not the site's, and their measured
+            hashrate: a part of operating, and of no loss. Null where ``[pools]`` names no destination.
     """
 
     units: int
@@ -84,6 +87,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     overdue_units: int
     overdue_hs: float
     units_by_reason: dict[Reason, int]
+    diverted_units: int | None
+    diverted_hs: float | None
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +147,13 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     figures: GroupAnswer
 
 
+class OwnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one owner's units."""
+
+    owner: str
+    figures: GroupAnswer
+
+
 class FirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Units that run one firmware.
 
@@ -184,6 +196,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units_by_reader: Units whose reading counts, by the reader that read them.
         firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
         operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
+        owners: By the owner in the ledger; empty where no unit has one.
+        units_by_pool_class, hashrate_hs_by_pool_class: Units and measured hashrate by what the destination of their
+            work is; null where ``[pools]`` names no destination. ``/api/v1/pools`` lists the destinations.
     """
 
     site: str
@@ -220,6 +235,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
     models: list[ModelAnswer] | None
+    owners: list[OwnerAnswer] | None
+    units_by_pool_class: dict[PoolClass, int] | None
+    hashrate_hs_by_pool_class: dict[PoolClass, float] | None
 
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
@@ -328,6 +346,11 @@ def site_answer(
         models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
         if figures
         else None,
+        owners=[OwnerAnswer(owner=name, figures=_group(sums)) for name, sums in figures.by_owner.items()]
+        if figures
+        else None,
+        units_by_pool_class=figures.pools.units_by_class if figures and figures.pools else None,
+        hashrate_hs_by_pool_class=figures.pools.hs_by_class if figures and figures.pools else None,
     )
 
 

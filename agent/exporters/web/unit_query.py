@@ -81,9 +81,9 @@ class UnitQuery:
             self.reason is not None and status.reason is not self.reason
         ):
             return False
-        if self.cause is not None and not any(loss.cause is self.cause for loss in status.losses):
-            return False
-        if self.pool is not None and (status.work is None or status.work.pool_class is not self.pool):
+        if (self.cause is not None and not any(loss.cause is self.cause for loss in status.losses)) or (
+            self.pool is not None and (status.work is None or status.work.pool_class is not self.pool)
+        ):
             return False
         place = entry.place
         if (

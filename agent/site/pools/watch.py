@@ -76,9 +76,7 @@ class WorkWatch:
         if clock_s - self._read_s > stale_after_s:
             pool_class, entry = PoolClass.UNKNOWN, None
         elif (
-            pool_class is PoolClass.TOLERATED
-            and allow is not None
-            and clock_s - self._fee_since_s > allow.fee_window_s
+            pool_class is PoolClass.TOLERATED and allow is not None and clock_s - self._fee_since_s > allow.fee_window_s
         ):
             pool_class, entry = PoolClass.DIVERTED, None
         before = self.work

@@ -110,7 +110,7 @@ def test_conditions_stand_behind_alerts_that_are_shipped() -> None:
 def test_the_wall_never_says_that_no_alert_fires() -> None:
     """Where nothing holds it says how much it looked for, and that it does not know which alerts fire."""
     html = wall()
-    assert "none of the 12 that this agent can tell" in html
+    assert "none of the 13 that this agent can tell" in html
     assert "No Alertmanager is configured (web.alertmanager). Alerts may fire that are not here." in html
     assert "no alerts" not in html.casefold()
 
@@ -175,7 +175,9 @@ def test_units_that_start_after_an_event_are_accounted_for() -> None:
 def test_a_container_is_dark_on_the_wall_when_it_is_on_the_first_page() -> None:
     """The wall does not wait for the walk list; a curtailment of the container explains it on both."""
     rows = [entry(f"d{number}", place=Place(container="C2")) for number in range(5)]
-    dark = tuple(status(each, reading(each.unit_id), error=UnreachableError("no answer"), is_fresh=False) for each in rows)
+    dark = tuple(
+        status(each, reading(each.unit_id), error=UnreachableError("no answer"), is_fresh=False) for each in rows
+    )
     assert "container C2 dark" in wall((*WELL, *dark))
     starting = tuple(status(each, reading(each.unit_id, hashrate_5s_hs=0.0, uptime_s=60)) for each in rows)
     event = Event(id="e", scope=Scope(container="C2"), start=AT - 3600, end=AT - 60, target_ratio=0.0, source="test")

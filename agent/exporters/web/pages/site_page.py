@@ -107,9 +107,7 @@ def _cards(shown: Shown, figures: SiteFigures, dark: list[DarkContainer]) -> Ite
         seen_from=shown.seen_from,
         leaves_out_simulated=leaves_out_simulated,
     )
-    yield work_card(
-        shown.counted, frame, is_whole=shown.sees_accounts, leaves_out_simulated=leaves_out_simulated
-    )
+    yield work_card(shown.counted, frame, is_whole=shown.sees_accounts, leaves_out_simulated=leaves_out_simulated)
     yield trend_card(shown.trends, shown.trends_trouble, frame)
     yield containers_card(figures, frame, is_late=shown.is_late, leaves_out_simulated=leaves_out_simulated)
     yield mismatch_card(shown.statuses)
