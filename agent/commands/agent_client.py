@@ -33,13 +33,13 @@ class RunningAgent:
 
     Attributes:
         url: ``http://HOST:PORT`` or ``https://HOST[:PORT]``, with a path prefix if a proxy needs one.
-        token: Its bearer token.
+        token: Its bearer token; None where none is needed.
         zone: The site's time zone, for reading and printing local times.
         tls: How its certificate is checked, for https; None for the system's authorities.
     """
 
     url: str
-    token: Token
+    token: Token | None
     zone: ZoneInfo
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
@@ -50,7 +50,9 @@ class RunningAgent:
             AnswerError: No good answer within `TIMEOUT_S`.
         """
         address = urlsplit(self.url)
-        headers = {"Authorization": f"Bearer {self.token.text}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token.text}"
         data = None
         if body is not None:
             data = msgspec.json.encode(body)
@@ -81,7 +83,12 @@ class RunningAgent:
 
 
 def running_agent(
-    config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None = None
+    config: Path | None,
+    *,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None = None,
+    needs_token: bool = True,
 ) -> RunningAgent:
     """Return the agent that a configuration describes, or that address and token name.
 
@@ -91,6 +98,7 @@ def running_agent(
         token_file: The file with its token.
         ca_file: Authorities to trust for https; by default the system's, and the agent's own certificate if its
             configuration names it.
+        needs_token: False for what a caller without a token may ask too.
 
     Raises:
         ConfigError: Something is missing or wrong.
@@ -109,12 +117,14 @@ def running_agent(
                 tls = tls or _pinned(certificate)
             scheme = "https" if certificate else "http"
             url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-        if token_file is None:
+        if token_file is None and needs_token:
             raise _mistake(str(config), "api.token_file", "this key is needed to change anything over HTTP")
-    if url is None or token_file is None:
-        raise _mistake("curtail", "command line", "--config is needed, or --url with --token-file")
+    if url is None or (token_file is None and needs_token):
+        with_token = " with --token-file" if needs_token else ""
+        raise _mistake("hashsight", "command line", f"--config is needed, or --url{with_token}")
     _check_url(url)
-    return RunningAgent(url=url, token=read_token(token_file, where="--token-file"), zone=zone, tls=tls)
+    token = None if token_file is None else read_token(token_file, where="--token-file")
+    return RunningAgent(url=url, token=token, zone=zone, tls=tls)
 
 
 def _certificate(web_config_file: Path | None) -> str:
@@ -137,7 +147,7 @@ def _check_url(url: str) -> None:
     except ValueError:
         is_good = False
     if not is_good or address.username or address.query or address.fragment or not url.isprintable() or " " in url:
-        raise _mistake("curtail", "--url", "an address such as http://127.0.0.1:9184 is expected")
+        raise _mistake("hashsight", "--url", "an address such as http://127.0.0.1:9184 is expected")
 
 
 def _mistake(file: str, where: str, reason: str) -> ConfigError:

@@ -27,7 +27,8 @@ def diverted_text(units: int, hashrate_hs: float, addresses: int | None = None) 
         hashrate_hs: Their measured hashrate, H/s.
         addresses: The number of different destinations; None if it was not counted.
     """
-    where = "addresses that are not yours" if addresses is None else f"{addresses:,} addresses that are not yours"
+    many = "" if addresses is None else f"{addresses:,} "
+    where = f"{many}addresses that are not yours"
     if 1 in {units, addresses}:
         where = "an address that is not yours"
     return f"{hashrate_text(hashrate_hs)} of {units_text(units)} works for {where}"

@@ -114,7 +114,7 @@ class Aisle:
         """Return what a unit reports now."""
         now = {"at": self.at, "uptime_s": 86_400.0 + self.clock_s}
         # Asked for anew: the same object would be what was told before.
-        pools = {"pools": tuple(list(changes["pools"]))} if "pools" in changes else {}
+        pools = {"pools": (*changes["pools"],)} if "pools" in changes else {}
         return reading(unit_id, **now | changes | pools)
 
     def listed(self) -> list[tuple[str, Symptom, str]]:

@@ -14,8 +14,7 @@ from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
 from agent.site.totals import Figures
 from agent.text.losses import units_text
-from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, ratio_text
-from agent.text.work import diverted_text
+from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, hashrate_text, ratio_text
 
 
 class Condition(NamedTuple):
@@ -104,7 +103,8 @@ def _of_the_agent(known: Known) -> Iterator[tuple[str, str]]:
 
 def _of_the_site(site: Figures, *, is_restoring: bool) -> Iterator[tuple[str, str]]:
     if site.diverted_units:
-        yield "MiningHashrateDiverted", diverted_text(site.diverted_units, site.diverted_hs or 0.0)
+        words = f"{hashrate_text(site.diverted_hs)} of {units_text(site.diverted_units)} diverted"
+        yield "MiningHashrateDiverted", words
     ratio, coverage = accounted_ratio(site, is_restoring=is_restoring), site.coverage_ratio
     if ratio is not None and ratio < TARGET_RATIO:
         yield "MiningSiteEfficiencyLow", f"efficiency {ratio_text(ratio, 1)}, curtailment accounted for"

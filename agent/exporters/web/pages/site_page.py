@@ -85,7 +85,7 @@ def render(shown: Shown) -> str:
         return document(shown.frame, body=(_waiting(shown), trend), banners=banners)
     dark = dark_containers(shown.figures, shown.counted, restoring_containers(shown.events))
     banners += tuple(_dark_banner(container, shown) for container in dark)
-    banners += diverted_banner(shown.figures.site, leaves_out_simulated=shown.leaves_out_simulated)
+    banners += diverted_banner(shown.figures.site, shown.counted, leaves_out_simulated=shown.leaves_out_simulated)
     return document(shown.frame, body=_cards(shown, shown.figures, dark), banners=banners)
 
 

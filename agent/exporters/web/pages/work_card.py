@@ -17,11 +17,20 @@ from agent.text.work import CLASS_WORDS, destination_text, diverted_text
 DESTINATIONS_SHOWN = 8
 
 
-def diverted_banner(site: Figures, *, leaves_out_simulated: bool) -> tuple[Banner, ...]:
-    """Return the banner of work that is diverted, with a link to its units; none without any."""
+def diverted_banner(site: Figures, statuses: Iterable[UnitStatus], *, leaves_out_simulated: bool) -> tuple[Banner, ...]:
+    """Return the banner of work that is diverted, with a link to its units; none without any.
+
+    Args:
+        site: The site's figures.
+        statuses: Statuses of the units in the figures.
+        leaves_out_simulated: As in `units_link`.
+    """
     if not site.diverted_units:
         return ()
-    text = diverted_text(site.diverted_units, site.diverted_hs or 0.0)
+    diverted = [status.work for status in statuses if status.work is not None and status.work.is_diverted]
+    addresses = len({(work.destination, work.account) for work in diverted})
+    # They may be back since the figures were summed.
+    text = diverted_text(site.diverted_units, site.diverted_hs or 0.0, addresses or None)
     link = (units_filter(leaves_out_simulated=leaves_out_simulated, pool=PoolClass.DIVERTED), "Its units")
     return (Banner(BannerKind.WORK_DIVERTED, "Work is diverted", text, link),)
 
@@ -50,22 +59,22 @@ def work_card(statuses: Iterable[UnitStatus], frame: Frame, *, is_whole: bool, l
     note = "" if not more else f"{more:,} more destinations are in the JSON. "
     note += "" if is_whole else "Addresses and accounts are shortened: operators see them whole. "
     link = f'<a href="{frame.root}api/v1/pools">Destinations as JSON</a>'
-    heads = ("Destination", "It is", "Units", "Measured")
+    heads = ("It goes to", "Units", "Measured")
     return table(
-        "Where the work goes", heads, rows, numbers={2, 3}, note=f'<p class="scale">{note}{link}</p>', name="work"
+        "Where the work goes", heads, rows, numbers={1, 2}, note=f'<p class="scale">{note}{link}</p>', name="work"
     )
 
 
 def _row(each: DestinationAnswer, link: str | None) -> str:
-    place = each.destination or each.host
-    account = f"<small>account {escape(each.account)}</small>" if each.account else ""
+    place = each.destination or each.host or ""
+    account = f"account {each.account}" if each.account else ""
+    where = escape(", ".join(filter(None, (place, account))))
     words = CLASS_WORDS[each.pool_class] if each.entry is None else each.entry
     units = f"{each.units:,}" if link is None else f'<a href="{link}">{each.units:,}</a>'
     grade = ' class="poor"' if each.pool_class is PoolClass.DIVERTED else ""
-    key = escape("|".join((each.pool_class, each.entry or "", place or "", each.account or "")))
+    key = escape("|".join((each.pool_class, each.entry or "", place, each.account or "")))
     return (
-        f'<tr data-key="{key}"><th scope="row">{escape(place or ABSENT)}{account}</th>'
-        f"<td{grade}>{escape(words)}</td>"
+        f'<tr data-key="{key}"><th scope="row"{grade}>{escape(words)}<small>{where}</small></th>'
         f'<td class="number" data-sort="{each.units}">{units}</td>'
         f'<td class="number" data-sort="{each.hashrate_hs:.6g}">{hashrate_text(each.hashrate_hs)}</td></tr>'
     )
