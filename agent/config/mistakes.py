@@ -232,9 +232,10 @@ def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
             return "this section is needed" if len(location) == 1 else "this key is needed"
         case "extra_forbidden":
             return _unknown(location, model)
-        case "model_type" | "tuple_type" as kind if kind == "model_type" or len(location) == 1:
-            is_list = kind == "tuple_type" or len(location) > 1
-            return (_EACH_SECTION if is_list else _ONE_SECTION).format(location[0])
+        case "model_type" | "tuple_type" as kind if kind == "model_type" or _section(location, model) is not None:
+            names = [name for name in location if isinstance(name, str)]
+            is_list = kind == "tuple_type" or len(location) > len(names)
+            return (_EACH_SECTION if is_list else _ONE_SECTION).format(".".join(names))
         case "literal_error":
             choices = re.findall(r"'([^']*)'", context["expected"])
             given = error["input"]

@@ -49,7 +49,8 @@ def parse_url_pattern(text: str) -> UrlPattern:
     scheme, host, port = found["scheme"], found["host"], found["port"]
     if port is not None and not 0 < int(port) < 65_536:
         raise ValueError("a port is a whole number from 1 to 65535")
-    return UrlPattern(scheme and scheme.lower(), host.strip("[]").rstrip(".").lower(), port and int(port))
+    number = None if port is None else int(port)
+    return UrlPattern(scheme and scheme.lower(), host.strip("[]").rstrip(".").lower(), number)
 
 
 def parse_text_pattern(text: str) -> str:

@@ -30,6 +30,8 @@ UNIT_FAULTS: tuple[type[Fault], ...] = (
     unit.PsuTrip,
     unit.PoolDead,
     unit.WorkDiverted,
+    unit.FeeTurn,
+    unit.PoolHijacked,
     unit.FirmwareChanged,
     unit.AddressSwapped,
 )

@@ -12,14 +12,14 @@ from agent.site.totals import SiteFigures
 
 
 def _family(
-    name: str, text: str, label: str, numbers: Callable[[PoolFigures], Mapping[str, float]]
+    name: str, text: str, label: str, numbers: Callable[[PoolFigures], Mapping[PoolClass, float] | Mapping[str, float]]
 ) -> Family[SiteFigures]:
     """Return a family with one series for each key of `numbers`; none where pools are not judged."""
 
     def samples(figures: SiteFigures) -> Iterable[Sample]:
         if figures.pools is None:
             return ()
-        return [((key,), number) for key, number in numbers(figures.pools).items()]
+        return [((str(key),), number) for key, number in numbers(figures.pools).items()]
 
     return Family(
         name=f"mining_site_{name}", help=f"{text}, per site.", kind=Kind.GAUGE, labels=("site", label), samples=samples

@@ -51,7 +51,8 @@ def destination_of(url: str) -> Destination | None:
     if scheme is None and port is None and "." not in host and ":" not in host:
         # A word alone is a mark, such as ``DevFee``: no pool is reached under it.
         return None
-    return Destination((scheme or PLAIN_SCHEME).lower(), host.strip("[]").rstrip(".").lower(), port and int(port))
+    number = None if port is None else int(port)
+    return Destination((scheme or PLAIN_SCHEME).lower(), host.strip("[]").rstrip(".").lower(), number)
 
 
 def account_of(user: str) -> str:

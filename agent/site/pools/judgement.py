@@ -70,6 +70,12 @@ def look_at(pools: Pools, before: Pools, allow: AllowList, owner: str) -> Found:
     return found[0] if found else _IDLE
 
 
+def in_use(pools: Pools) -> Pools:
+    """Return those of a unit's pools to which work goes at a first look, the firmware's own included."""
+    owners = [pool for pool in pools if pool.url and not pool.is_fee]
+    return (*_working(owners, frozenset()), *(pool for pool in pools if pool.is_fee and pool.is_active))
+
+
 def _working(pools: Pools, grown: frozenset[int]) -> Pools:
     """Return those of the owner's pools to which work goes."""
     active = [pool for pool in pools if pool.is_active]

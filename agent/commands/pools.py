@@ -1,0 +1,40 @@
+"""`hashsight pools suggest`: a proposed allow-list, from the pools that units have now."""
+
+import asyncio
+from pathlib import Path
+
+import typer
+from rich.progress import Progress
+
+from agent.app import Agent
+from agent.commands.machine_output import write_json, write_lines
+from agent.commands.terminal import FAILED, err, exit_codes
+from agent.runtime import logs
+from agent.runtime.setup import load_setup
+from agent.site.pools.suggestion import Uses, suggestion, uses_of
+
+
+def suggest(config: Path, *, as_json: bool) -> None:
+    """Print the proposed allow-list."""
+    with exit_codes():
+        setup = load_setup(config)
+        logs.set_up("error", setup.config.log.format)
+        found = asyncio.run(_read(Agent(setup)))
+        if as_json:
+            write_json({**found._asdict(), "uses": [use._asdict() for use in found.uses]})
+        else:
+            write_lines(suggestion(found))
+        if not found.uses:
+            err.print("no unit told an address of its pools")
+            raise typer.Exit(FAILED)
+
+
+async def _read(agent: Agent) -> Uses:
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("polling", total=len(agent.tracker))
+        agent.on_polled = lambda: progress.advance(task)
+        await agent.sweep()
+    return uses_of(
+        (() if status.reading is None else status.reading.pools, status.entry.owner)
+        for status in agent.tracker.statuses()
+    )
