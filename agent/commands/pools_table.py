@@ -30,8 +30,9 @@ _IS = {
     PoolClass.IDLE: "no work sent",
     PoolClass.UNKNOWN: "not known",
 }
-_LEAST_WIDTHS = {"is": 9, "destination": 18, "units": 5, "hashrate": 11, "delivered": 11}
+_LEAST_WIDTHS = {"is": 9, "destination": 24, "account": 8, "units": 5, "hashrate": 11, "delivered": 11}
 """Widths at which words and figures stay whole; the table then fits 80 columns."""
+_MOST_WIDTHS = {"is": 14, "account": 12}
 
 
 def asked(config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None) -> PoolsAnswer:
@@ -81,7 +82,11 @@ def print_pools(answer: PoolsAnswer) -> None:
     for column in ("is", "destination", "account", "units", "hashrate", "delivered"):
         is_number = column in {"units", "hashrate", "delivered"}
         table.add_column(
-            column, justify="right" if is_number else "left", overflow="fold", min_width=_LEAST_WIDTHS.get(column)
+            column,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            min_width=_LEAST_WIDTHS[column],
+            max_width=_MOST_WIDTHS.get(column),
         )
     for each in answer.destinations:
         table.add_row(*map(escape, _cells(each)), style="red" if each.pool_class is PoolClass.DIVERTED else None)

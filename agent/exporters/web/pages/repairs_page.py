@@ -149,7 +149,8 @@ def _place(entry: RepairEntry, frame: Frame, *, is_full: bool) -> str:
     if entry.symptom is Symptom.CONTAINER_DARK:
         address = f"racks?{urlencode({'container': place.container})}"
         return f'<a href="{escape(frame.root + address)}">Container {escape(place.container)}</a>'
-    names = [(("container ", place.container),) if is_full else (), (("rack ", place.rack), ("slot ", place.slot))]
+    within = (("rack ", rack_name(place)), ("slot ", place.slot))
+    names = [(("container ", place.container),) if is_full else (), within]
     where = ", ".join(f"{word}{escape(name)}" for each in names for word, name in each if name) or "no place given"
     address = f"{frame.root}units/{quote(entry.unit_id, safe='')}"
     return f'{where} <a href="{escape(address)}">{escape(entry.unit_id)}</a>'
