@@ -19,11 +19,14 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from agent.commands.demo_programs import DemoError, reserved_port
+from agent.commands.demo_programs import DemoError, local_links, reserved_port
+from agent.commands.rules import write_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 60.0, 5.0
 ALERTMANAGERS = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
+# The host of the webhooks that the shipped configuration has in place of receivers.
+PLACEHOLDER = "alerts.example"
 
 say = functools.partial(print, flush=True)
 
@@ -112,9 +115,8 @@ class Pager(http.server.BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
         for alert in notification.get("alerts", []):
-            where = " ".join(f"{key}={value}" for key, value in alert["labels"].items() if key in {"site", "container"})
             summary = alert["annotations"].get("summary", "")
-            say(f"  {self.path.strip('/'):7} {alert['status']:8} {alert['labels']['alertname']} {where}: {summary}")
+            say(f"  {self.path.strip('/'):7} {alert['status']:8} {summary} ({alert['labels']['alertname']})")
 
     def log_message(self, *_: object) -> None:
         """Do not log requests."""
@@ -151,6 +153,7 @@ async def stack(options: argparse.Namespace) -> None:
             running(folder, "simulators", *module, "simulators", *farm, *ledger, address=control)
         )
         # Before the agent, whose wall asks it.
+        write_rules(folder / "rules", local_links(folder / "rules"))
         alerting = await _alertmanager(started, folder, alertmanager)
         config = _configure_agent(folder, options.interval, listen, alertmanager if _program(*ALERTMANAGERS) else None)
         watching = ("agent", "run", "--config", str(config))
@@ -188,8 +191,8 @@ async def _alertmanager(started: contextlib.AsyncExitStack, folder: Path, addres
     if program is None:
         return ["Alertmanager   not installed: sudo apt-get install prometheus-alertmanager"]
     receiver = started.enter_context(pager())
-    config = folder / "alertmanager.yml"
-    config.write_text(adapted(ROOT / "deploy/alertmanager.yml", {"127.0.0.1:9095": receiver}), encoding="utf-8")
+    config = folder / "rules/alertmanager/alertmanager.yml"
+    config.write_text(adapted(config, {f"https://{PLACEHOLDER}": f"http://{receiver}"}), encoding="utf-8")
     command = (
         program,
         f"--config.file={config}",
@@ -215,7 +218,7 @@ async def _prometheus(
         "scrape_interval: 15s": f"scrape_interval: {interval}",
         "scrape_timeout: 10s": f"scrape_timeout: {interval}",
         "evaluation_interval: 15s": f"evaluation_interval: {interval}",
-        "../grafana/rules": str(ROOT / "grafana/rules"),
+        "../grafana/rules": str(folder / "rules"),
     }
     config = folder / "prometheus.yml"
     config.write_text(adapted(ROOT / "deploy/prometheus.yml", changes), encoding="utf-8")

@@ -29,6 +29,10 @@ HASHES_PER_DIFFICULTY = 2**32
 # A site or container is dark below this share of its deployed nameplate.
 DARK_BELOW = 0.1
 
+# It also misses more than this share of its nameplate for another reason than dead pools, which have an alert of their
+# own. In a container a quarter is above what is usually broken; of a site the containers tell the rest.
+DARK_BEYOND_POOLS = {"site": 0.9, "container": 0.25}
+
 
 class Rule(NamedTuple):
     """One recording rule."""

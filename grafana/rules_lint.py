@@ -1,4 +1,4 @@
-"""A lint of rules beyond promtool: unknown metrics, alerts without runbook or tests, broken links.
+"""A lint of rules beyond promtool: unknown metrics, alerts without runbook or tests, links that lead nowhere.
 
 Every mistake is one line with the file and the name. `python -m grafana.check` prints them.
 """
@@ -9,16 +9,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.commands.alert_links import GRAFANA, RUNBOOKS, production_refusal
 from agent.exporters.prometheus.store import contract
 from grafana.source import UnreadableError, read_json, read_yaml, required
 
 HERE = Path(__file__).parent
-RUNBOOKS_AT = "file:///usr/share/doc/hashsight/runbooks/"
-GRAFANA_AT = "http://127.0.0.1:3000/d/"
+DEPLOY = HERE.parent / "deploy"
+RUNBOOKS_AT = f"{RUNBOOKS}/"
+GRAFANA_AT = f"{GRAFANA}/d/"
 SEVERITIES = frozenset({"critical", "warning"})
 HEADINGS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 
-_SITE_FIRST = "{{ $labels.site }}: "
+# An alert on an agent that was never seen knows no site.
+_SITE_FIRST = ("{{ $labels.site }}: ", "{{ with $labels.site }}{{ . }}: {{ end }}")
 
 # Prometheus' own series.
 _OTHERS = frozenset({"up", "ALERTS", "process_start_time_seconds"})
@@ -148,6 +151,19 @@ def _mistakes(folder: Path) -> Iterator[str]:
     yield from _test_mistakes(alerts, folder)
     yield from _input_mistakes(folder, known)
     yield from _runbook_mistakes(alerts, folder, known)
+    yield from link_mistakes(folder)
+
+
+def link_mistakes(folder: Path = HERE, deploy: Path = DEPLOY) -> Iterator[str]:
+    """Yield every link in what notifications are made of that a phone cannot open: no https, or loopback."""
+    files = {f"rules/{path.name}": path for path in sorted((folder / "rules").glob("*.yml"))}
+    files |= {f"../deploy/{path.name}": path for path in sorted(deploy.glob("alertmanager.*"))}
+    for name, path in files.items():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for link in re.findall(r"\b(?:file:|[a-z][a-z0-9+.-]*://)[^\s'\"`)]*", line):
+                reason = production_refusal(link)
+                if reason:
+                    yield f"{name}: line {number}: {link}: {reason}"
 
 
 def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
@@ -160,11 +176,13 @@ def _alert_mistakes(alert: Rule, uids: set[str]) -> Iterator[str]:
         yield "`for` is missing"
     if "keep_firing_for" in body:
         yield "keep_firing_for is not supported by Debian's vmalert 1.79"
-    summary = texts.get("summary", "")
-    if not summary.startswith(_SITE_FIRST) and (not summary.endswith(".") or "{{" in summary):
-        yield "its summary must be a fixed sentence without templates, or begin with the site"
-    if not re.search(r"\$labels\.(site|instance)\b", texts.get("description", "")):
+    summary, description = texts.get("summary", ""), texts.get("description", "")
+    if not summary.startswith(_SITE_FIRST) or summary.endswith("."):
+        yield "its summary must begin with the site and end without a full stop: SITE: PLACE WHAT, HOW MUCH"
+    if not re.search(r"\$labels\.(site|instance)\b", description):
         yield "its description must name $labels.site or $labels.instance"
+    if not re.search(r" First: \S.*\.$", description):
+        yield "its description must end with what to do: First: ... ."
     if texts.get("runbook_url") != f"{RUNBOOKS_AT}{alert.name}.md":
         yield f"its runbook_url must be {RUNBOOKS_AT}{alert.name}.md"
     link = texts.get("dashboard_url", "")
@@ -182,7 +200,7 @@ def _query_mistakes(alerts: list[Rule], known: set[str]) -> Iterator[str]:
     """Check the queries inside annotations against the same list."""
     for alert in alerts:
         for query in re.findall(r'printf "((?:[^"\\]|\\.)*)"', " ".join(alert.body.get("annotations", {}).values())):
-            for name in sorted(metric_names(query.replace("%q", '""')) - known):
+            for name in sorted(metric_names(query.replace("%q", '""').replace("%v", "1")) - known):
                 yield f"{alert.file}: {alert.name}: no such metric: {name}"
 
 

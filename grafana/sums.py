@@ -8,6 +8,7 @@ from grafana.levels import (
     AGENTS_DOUBLED,
     AGENTS_INCOMPLETE,
     DARK_BELOW,
+    DARK_BEYOND_POOLS,
     EFFICIENCY,
     EXCUSED_AFTER,
     HASHRATE,
@@ -148,20 +149,31 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
         f'+ sum without (cause) ({lost}{{cause="curtailed"}})\n'
         f'+ sum without (cause) ({lost}{{cause="starting"}}) * max_over_time({active}[{EXCUSED_AFTER}])',
     )
-    # Missing hashrate of a place that is dark without having been declared.
+    yield from _dark(level, raw)
+
+
+def _dark(level: Level, raw: str) -> Iterator[Rule]:
+    """Yield what a place loses to dead pools, and the rest of what it misses if it is dark without having been declared."""
+    name, deployed, lost = level.name, level.total("deployed"), level.total("loss")
+    units, poolless = f"{name}:mining_poolless_units:sum", level.total("poolless")
+    yield Rule(units, _whole(level.by, f'{raw}_reason_units{{reason="no_pool_alive"}}'))
+    stopped = f'sum without (state) ({name}:mining_units:sum{{state="stopped"}})'
+    yield Rule(poolless, f'sum without (cause) ({lost}{{cause="stopped"}})\n* clamp_max({units} / {stopped}, 1)')
     declared = f'sum without (cause) ({lost}{{cause="maintenance"}})'
     yield Rule(
         level.total("dark"),
-        f"({deployed} - {level.total('accounted')})\n"
+        f"({deployed} - {level.total('accounted')} - ({poolless} or 0 * {deployed}))\n"
+        f"> {DARK_BEYOND_POOLS[name]} * {deployed}\n"
         f"and ({level.total('accounted')} + {declared}) < {DARK_BELOW} * {deployed}",
     )
 
 
 def drop() -> Iterator[Rule]:
-    """Yield the figures for the alert on a sudden drop: without dark containers, which have their own alert."""
-    steady, deployed = SITE.total("steady"), SITE.total("deployed")
+    """Yield the figures for the alert on a sudden drop: without dark containers and dead pools, which have their own."""
+    steady, deployed, accounted = SITE.total("steady"), SITE.total("deployed"), SITE.total("accounted")
     dark = f"sum by (site) (container:mining_dark_{HASHRATE}:sum)"
-    yield Rule(steady, f"{SITE.total('accounted')} + {dark}\nor\n{SITE.total('accounted')}")
+    explained = (f"({each} or 0 * {accounted})" for each in (dark, SITE.total("poolless")))
+    yield Rule(steady, "\n+ ".join((accounted, *explained)))
     yield Rule("site:mining_steady_per_deployed:ratio", f"{steady}\n/\n{deployed}")
 
 

@@ -30,6 +30,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "verify": "Hold a capture against its golden reading, or units and captures against each other. Only reads.",
     "listen": "Fill a rack slot by slot: press each unit's IP report button, and it gets the next slot.",
     "metrics": "Print the metric contract: every metric with its kind, labels and meaning.",
+    "rules": "Write Prometheus' rules, Alertmanager's texts and runbooks, with the links that alerts lead to.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",
     "statement": "Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method.",
     "history": "Export the site's minute-by-minute history, or merge those of two agents.",

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from agent.commands.alert_links import Links
+from agent.commands.rules import has_rules, write_rules
 from agent.errors import AgentError
 
 # A program that fails exits, which is noticed at once; this bounds one that hangs, on a slow machine with other work.
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-RULES = CHECKOUT / "grafana/rules"
-ALERTMANAGER = CHECKOUT / "deploy/alertmanager.yml"
+GRAFANA = "http://127.0.0.1:3000"  # where `deploy/compose.yml` has one; the demo starts none
 ALERTMANAGER_NAMES = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
 
 PROMETHEUS = """\
@@ -55,16 +55,22 @@ async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tu
 
 
 async def start_alertmanager(programs: AsyncExitStack, folder: Path) -> str | None:
-    """Start Alertmanager; returns its address, or None where it is not installed or Prometheus would not call it.
+    """Write the rules, and start Alertmanager.
 
-    Rules and Alertmanager need a checkout: the installed package ships neither the rules nor a configuration.
+    Rules and Alertmanager need the files that the wheel and a checkout have. Links of alerts lead to this machine.
 
     Args:
         programs: Stops it on exit.
-        folder: Its configuration, data and log.
+        folder: The rules, and its data and log.
+
+    Returns:
+        Its address; None where it is not installed, or Prometheus is not, which would call it.
     """
+    if not has_rules():
+        return None
+    write_rules(folder / "rules", local_links(folder / "rules"))
     alertmanager = next(filter(None, map(shutil.which, ALERTMANAGER_NAMES)), None)
-    if alertmanager is None or shutil.which("prometheus") is None or not ALERTMANAGER.is_file():
+    if alertmanager is None or shutil.which("prometheus") is None:
         return None
     return await programs.enter_async_context(_alertmanager(alertmanager, folder))
 
@@ -94,6 +100,11 @@ async def start_prometheus(
     return [f"Prometheus     http://{graphs}/", *(f"Alertmanager   http://{address}/" for address in called)]
 
 
+def local_links(folder: Path) -> Links:
+    """Return links that open on this machine, for rules written into `folder`."""
+    return Links(GRAFANA, (folder.resolve() / "runbooks").as_uri())
+
+
 @asynccontextmanager
 async def _prometheus(
     program: str, folder: Path, *, listen: str, interval_s: float, alerts_to: list[str]
@@ -104,7 +115,7 @@ async def _prometheus(
         # Prometheus durations have no fractions.
         interval_ms=round(interval_s * 1000),
         # JSON is valid YAML and quotes any path.
-        rules=json.dumps([str(RULES / "*.yml")] if RULES.is_dir() else []),
+        rules=json.dumps([str(folder / "rules/*.yml")]),
         alertmanagers=json.dumps(alerts_to),
     )
     (folder / "prometheus.yml").write_text(config, encoding="utf-8")
@@ -126,15 +137,14 @@ async def _prometheus(
 async def _alertmanager(program: str, folder: Path) -> AsyncIterator[str]:
     """Run an Alertmanager with the shipped configuration; yields its address."""
     # The receivers stay but lose their webhooks: a demo must not page people.
-    config = re.sub(
-        r"^    webhook_configs:\n(?:      .*\n)+", "", ALERTMANAGER.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
+    config = folder / "rules/alertmanager/alertmanager.yml"
+    text = re.sub(r"^    webhook_configs:\n(?:      .*\n)+", "", config.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    config.write_text(text, encoding="utf-8")
     with reserved_port("127.0.0.1", 0) as port:
         address = f"127.0.0.1:{port}"
         command = [
             program,
-            f"--config.file={folder / 'alertmanager.yml'}",
+            f"--config.file={config}",
             f"--storage.path={folder / 'alertmanager'}",
             f"--web.listen-address={address}",
             "--cluster.listen-address=",

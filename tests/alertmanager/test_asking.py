@@ -170,7 +170,7 @@ async def test_a_real_alertmanager_says_what_fires(tmp_path: Path) -> None:
     alerts = [posted("Dark", "nd-1"), posted("Dark", "tx-2"), posted("Quiet", "nd-1"), posted("Over", "nd-1", since)]
     quiet = {"name": "alertname", "value": "Quiet", "isRegex": False, "isEqual": True}
     silence = {"matchers": [quiet], "startsAt": since, "endsAt": later, "createdBy": "test", "comment": "known"}
-    async with real_alertmanager(tmp_path, "http://127.0.0.1:1") as address, aiohttp.ClientSession() as session:
+    async with real_alertmanager(tmp_path, "127.0.0.1:1") as (address, _), aiohttp.ClientSession() as session:
         url = f"http://{address}"
         for path, body in (("silences", silence), ("alerts", alerts)):
             async with session.post(f"{url}/api/v2/{path}", json=body) as response:

@@ -31,6 +31,7 @@ READ_BY = {
     "Dockerfile": "hadolint",
     "Dockerfile.dockerignore": "test_image_gets_what_it_copies_and_nothing_else",
     "README.md": "people",
+    "alertmanager.tmpl": "amtool",
     "alertmanager.yml": "amtool",
     "compose.yml": "check-jsonschema",
     "compose/mosquitto.conf": "mosquitto",

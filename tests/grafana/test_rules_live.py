@@ -97,7 +97,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
         receiver() as sent,
         farm(folder, units=UNITS, options=HEALTHY) as control,
         agent(folder, more='[api]\ntoken_file = "api.token"\n') as (running, url),
-        alertmanager(folder, sent.address) as alerts_to,
+        alertmanager(folder, sent.address) as (alerts_to, _),
         ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
     ):
         whole = Stack(folder=folder, control=control, agent=running, prometheus=prometheus, server=server, sent=sent)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -81,18 +82,28 @@ def hurried_rules(text: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def alertmanager(folder: Path, pager: str) -> AsyncIterator[str]:
+async def alertmanager(folder: Path, pager: str) -> AsyncIterator[tuple[str, Program]]:
     """Run a real Alertmanager with the shipped configuration; only waits and receiver addresses are replaced."""
-    text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8").replace("127.0.0.1:9095", pager)
+    shutil.copy(ROOT / "deploy/alertmanager.tmpl", folder)
+    text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8")
+    text = text.replace("https://alerts.example", f"http://{pager}")
     text = re.sub(r"(group_wait|group_interval): \d+[sm]", r"\1: 1s", text)
-    config = folder / "alertmanager.yml"
-    config.write_text(text, encoding="utf-8")
+    (folder / "alertmanager.yml").write_text(text, encoding="utf-8")
+    async with run_alertmanager(folder) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def run_alertmanager(folder: Path, *options: str) -> AsyncIterator[tuple[str, Program]]:
+    """Run a real Alertmanager with the configuration in `folder`; yield its address and the process."""
     address = f"127.0.0.1:{free_port()}"
-    command = ("prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}")
-    options = (f"--web.listen-address={address}", "--cluster.listen-address=")
-    async with program(*command, *options, log=folder / "alertmanager.log") as running:
+    command = ("prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}")
+    data = (f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}")
+    async with program(
+        *command, *data, "--cluster.listen-address=", *options, log=folder / "alertmanager.log"
+    ) as running:
         await until(_is_ready(f"http://{address}"), running)
-        yield address
+        yield address, running
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,76 @@
+"""`hashsight rules`: Prometheus' rules, Alertmanager's configuration and texts, and runbooks, with an operator's links."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.commands.alert_links import Links, checked_link
+from agent.commands.machine_output import write_lines
+from agent.commands.terminal import exit_codes, usage_error
+from agent.errors import AgentError
+from agent.files.atomic import sync_folder, temporary_file
+
+# In a wheel the files stand below this package, under the same names as in a checkout.
+ROOTS = (Path(__file__).parent / "shipped", Path(__file__).resolve().parents[2])
+
+RULES = ("alerts.yml", "fleet.yml", "periods.yml", "site.yml")
+ALERTMANAGER = ("alertmanager.yml", "alertmanager.tmpl")
+
+# Prometheus and Alertmanager run as users of their own, and nothing here is secret.
+READABLE = 0o644
+
+
+class RulesError(AgentError):
+    """The files of rules are not part of this installation."""
+
+
+def rules(*, grafana: str, runbooks: str, output: Path, local: bool) -> None:
+    """Write the files and print their names."""
+    with exit_codes():
+        links = Links(_link("--grafana", grafana, local=local), _link("--runbooks", runbooks, local=local))
+        write_lines(str(path) for path in write_rules(output, links))
+
+
+def write_rules(folder: Path, links: Links) -> list[Path]:
+    """Write every file into `folder`, which is made if needed; return their paths.
+
+    Rules are ``*.yml`` right in it, so that Prometheus loads them by that pattern; Alertmanager's files and the runbooks
+    have folders below it. Files there are replaced, each as a whole.
+
+    Raises:
+        OSError: A file could not be written; it names the file.
+        RulesError: This installation has no rules.
+    """
+    sources = [(folder / target, source) for target, source in _shipped()]
+    for target, source in sources:
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        data = links.put_into(source.read_text(encoding="utf-8")).encode()
+        with temporary_file(target, data) as temporary:
+            temporary.chmod(READABLE)
+            temporary.replace(target)
+        sync_folder(target.parent)
+    return [target for target, _ in sources]
+
+
+def has_rules() -> bool:
+    """Return True if this installation has the rules."""
+    return any((root / "grafana/rules").is_dir() for root in ROOTS)
+
+
+def _shipped() -> Iterator[tuple[str, Path]]:
+    """Yield each file's place below the output folder, and where it is shipped."""
+    root = next((root for root in ROOTS if (root / "grafana/rules").is_dir()), None)
+    if root is None:
+        raise RulesError("this installation has no rules; they are in the wheel and in a checkout (grafana/rules)")
+    for name in RULES:
+        yield name, root / "grafana/rules" / name
+    for name in ALERTMANAGER:
+        yield f"alertmanager/{name}", root / "deploy" / name
+    for path in sorted((root / "grafana/runbooks").glob("*.md")):
+        yield f"runbooks/{path.name}", path
+
+
+def _link(option: str, given: str, *, local: bool) -> str:
+    try:
+        return checked_link(given, may_be_local=local)
+    except ValueError as error:
+        raise usage_error("rules", option, given, str(error)) from None

@@ -1,0 +1,188 @@
+"""Every receiver of the shipped configuration, uncommented and filled in: what arrives, through a real Alertmanager.
+
+Alerts carry the texts of promtool's unit tests, so the golden files are what a phone shows for the shipped rules.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+from alert_chain import run_alertmanager
+from notified_services import Services, secrets, services
+from paths import DEPLOY, GRAFANA
+from programs import Program, until
+
+pytestmark = [
+    pytest.mark.program("prometheus-alertmanager", "amtool"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+SERVICES = ("email", "ntfy", "pagerduty", "slack", "telegram", "webhook")
+USER, PASSWORD, TOKEN = "alerts@example.com", "of-the-relay", "tk_of_ntfy"
+SINCE = datetime(2026, 11, 30, 2, 14, tzinfo=UTC)
+LONGEST_NAME = "n" * 64
+Golden = Callable[[str, Any], None]
+
+
+def block(first_key: str, nth: int = 0) -> str:
+    """Return one receiver of the shipped file, its comment signs removed as an operator does."""
+    text = (DEPLOY / "alertmanager.yml").read_text(encoding="utf-8")
+    found = re.findall(rf"^    #: {first_key}:\n(?:    #: .*\n)+", text, re.MULTILINE)
+    return re.sub(r"^    #: ", "    ", found[nth], flags=re.MULTILINE)
+
+
+def filled_in(folder: Path, to: Services) -> str:
+    """Return a configuration with one receiver for each service, its addresses those of the stand-ins."""
+    receivers = {
+        "email": block("email_configs"),
+        "ntfy": block("webhook_configs"),
+        "pagerduty": block("pagerduty_configs"),
+        "slack": block("slack_configs"),
+        "telegram": block("telegram_configs"),
+        "webhook": "    webhook_configs:\n      - url: https://alerts.example/page\n        send_resolved: true\n",
+    }
+    changes = {
+        "/etc/prometheus/secrets": str(folder / "secrets"),
+        "https://ntfy.example.com/YOUR-TOPIC": f"http://{to.http}/ntfy",
+        "https://api.telegram.org": f"http://{to.http}",
+        "https://alerts.example/page": f"http://{to.http}/webhook",
+        "smtp.example.com:587": to.smtp,
+        # The relay stands in for one behind STARTTLS.
+        "        from: alerts@example.com\n": "        from: alerts@example.com\n        require_tls: false\n",
+    }
+    text = "".join(f"  - name: {name}\n{body}" for name, body in receivers.items())
+    for before, after in changes.items():
+        assert before in text, before
+        text = text.replace(before, after)
+    # PagerDuty's address is Alertmanager's own default.
+    head = f"templates: [alertmanager.tmpl]\nglobal: {{pagerduty_url: 'http://{to.http}/pagerduty'}}\n"
+    routes = "".join(f"    - {{receiver: {name}, continue: true}}\n" for name in receivers)
+    waits = "  group_by: [alertname, site]\n  group_wait: 1s\n  group_interval: 1s\n"
+    return f"{head}route:\n  receiver: webhook\n{waits}  routes:\n{routes}receivers:\n{text}"
+
+
+def texts_of(alert: str, site: str = "north-1") -> list[dict[str, Any]]:
+    """Return the labels and annotations of the expected alerts of that name and site, from promtool's unit tests."""
+    found = {}
+    for path in sorted((GRAFANA / "rules/tests").glob("*.yml")):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for check in test.get("alert_rule_test", ()):
+                for expected in check["exp_alerts"] if check["alertname"] == alert else ():
+                    labels = {"alertname": alert, **expected["exp_labels"]}
+                    if labels.get("site") == site:
+                        found[json.dumps(labels)] = {"labels": labels, "annotations": expected["exp_annotations"]}
+    return list(found.values())
+
+
+class Notifier(NamedTuple):
+    """A running Alertmanager and the stand-ins that it notifies."""
+
+    url: str
+    running: Program
+    to: Services
+
+    async def post(self, alerts: list[dict[str, Any]], *, ends: datetime | None = None) -> None:
+        """Have alerts fire since a fixed time, or end."""
+        later = datetime.now(UTC) + timedelta(hours=1)
+        body = [{**each, "startsAt": SINCE.isoformat(), "endsAt": (ends or later).isoformat()} for each in alerts]
+        async with aiohttp.ClientSession() as session, session.post(f"{self.url}/api/v2/alerts", json=body) as response:
+            assert response.status == 200, await response.text()
+
+    async def arrived(self, word: str) -> dict[str, dict[str, Any]]:
+        """Wait until each service got a message that contains a word; return its latest such message."""
+
+        async def all_have() -> dict[str, dict[str, Any]] | None:
+            found = {
+                service: next((each for each in reversed(messages) if word in json.dumps(each)), None)
+                for service, messages in self.to.arrived.items()
+            }
+            return found if all(found.get(name) for name in SERVICES) else None
+
+        return await until(all_have, self.running)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def notifier(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Notifier]:
+    """Run one Alertmanager with all receivers."""
+    folder = tmp_path_factory.mktemp("receivers")
+    async with services((USER, PASSWORD), TOKEN) as to:
+        key, hook = "0123456789abcdef0123456789abcdef", f"http://{to.http}/slack"
+        named = {"pagerduty.key": key, "ntfy.token": TOKEN, "smtp.password": PASSWORD, "slack.url": hook}
+        secrets(folder / "secrets", named)
+        shutil.copy(DEPLOY / "alertmanager.tmpl", folder)
+        (folder / "alertmanager.yml").write_text(filled_in(folder, to), encoding="utf-8")
+        async with run_alertmanager(folder, "--web.external-url=https://alertmanager.mine.net") as (address, running):
+            yield Notifier(f"http://{address}", running, to)
+
+
+async def test_one_dark_container(notifier: Notifier, golden: Golden) -> None:
+    """One alert: every service shows what, where and how much in its title, and what to do below it."""
+    (alert,) = [each for each in texts_of("MiningContainerDark") if each["labels"]["container"] == "C3"]
+    await notifier.post([alert])
+    found = await notifier.arrived("C3 dark")
+    for name in SERVICES:
+        golden(f"notifications/one.{name}", found[name])
+    summary = alert["annotations"]["summary"]
+    assert summary == "north-1: container C3 dark, 100 units, 19.6 PH/s"
+    titles = {
+        "email": found["email"]["subject"],
+        "ntfy": found["ntfy"]["title"],
+        "pagerduty": found["pagerduty"]["summary"],
+        "slack": found["slack"]["attachments"][0]["title"],
+        "telegram": found["telegram"]["text"].split("\n")[0],
+    }
+    assert set(titles.values()) == {summary}
+    await notifier.post([alert], ends=SINCE + timedelta(minutes=31))
+    over = await notifier.arrived("esolve")
+    for name in SERVICES:
+        golden(f"notifications/over.{name}", over[name])
+    assert notifier.to.refusals == []
+
+
+async def test_four_containers_without_pools(notifier: Notifier, golden: Golden) -> None:
+    """Several alerts of one kind are one message that names each."""
+    alerts = [each for each in texts_of("MiningPoolsDead") if "98 of 100" in each["annotations"]["summary"]]
+    assert len(alerts) == 4
+    await notifier.post(alerts)
+    found = await notifier.arrived("C4: no living pool")
+    for name in SERVICES:
+        golden(f"notifications/four.{name}", found[name])
+    for name in set(SERVICES) - {"webhook"}:
+        assert all(f"container C{number}:" in json.dumps(found[name]) for number in range(1, 5)), name
+    assert notifier.to.refusals == []
+
+
+async def test_longest_texts_fit(notifier: Notifier) -> None:
+    """Forty alerts with the longest names that a site can have stay within the limits of every service."""
+    (alert,) = [each for each in texts_of("MiningContainerDark") if each["labels"]["container"] == "C3"]
+    alerts = []
+    for number in range(40):
+        name = f"{number:02}{LONGEST_NAME[2:]}"
+        text = json.dumps(alert).replace("north-1", LONGEST_NAME).replace("container C3", f"container {name}")
+        named = json.loads(text)
+        named["labels"]["container"] = name
+        alerts.append(named)
+    await notifier.post(alerts)
+    await notifier.arrived(LONGEST_NAME)
+    assert notifier.to.refusals == []
+
+
+async def test_every_shipped_alert_can_be_sent(notifier: Notifier) -> None:
+    """Every alert's texts as promtool expects them: no field of any service is empty or too long."""
+    names = sorted({path.stem for path in (GRAFANA / "runbooks").glob("Mining*.md")})
+    alerts = [alert for name in names for site in ("alpha", "north-1") for alert in texts_of(name, site)[:1]]
+    assert {alert["labels"]["alertname"] for alert in alerts} == set(names)
+    for alert in alerts:
+        alert["labels"]["site"] = "all-of-them"
+    await notifier.post(alerts)
+    for name in names:
+        await notifier.arrived(f"runbooks.example/hashsight/{name}.md")
+    assert notifier.to.refusals == []
