@@ -176,7 +176,7 @@ def test_a_mistake_is_named(tmp_path: Path, file: str, before: str, after: str, 
             "dashboards/site.json",
             "(container:mining_operating_per_deployed:ratio{",
             "(container:mining_operating:ratio{",
-            "dashboards/site.json: 601 'Containers' A: no such metric: container:mining_operating:ratio",
+            "dashboards/site.json: 701 'Containers' A: no such metric: container:mining_operating:ratio",
         ),
         (
             "dashboards/site.json",
