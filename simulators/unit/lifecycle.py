@@ -10,7 +10,7 @@ from simulators.unit.builds import BUILDS
 from simulators.unit.conditions import HEALTHY, Change, Claims, Condition, Conditions, Verb, bent, claims
 from simulators.unit.identity import STOCK, Identity
 from simulators.unit.observe import observe
-from simulators.unit.settings import FACTORY, Hijack
+from simulators.unit.settings import FACTORY
 from simulators.unit.shares import ShareCounter
 from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 from simulators.unit.work_modes import CLOCK_RATIO, WORK_MODE_NORMAL, WORK_MODE_SLEEP
@@ -153,12 +153,10 @@ class Lifecycle:
         if before.is_frozen and not now.is_frozen:
             self._frozen = None
             self._enter(Phase.RESTARTING, at)
-        elif now.hijack != before.hijack and self._restarts_with(now.hijack or before.hijack):
-            self._enter(Phase.RESTARTING, at)
         elif now.is_asleep != before.is_asleep:
             self._is_waking = before.is_asleep
             self._enter(Phase.RESTARTING, at)
-        elif now.crash_every_s and not before.crash_every_s:
+        elif (now.crash_every_s and not before.crash_every_s) or self._has_other_pools(before):
             self._enter(Phase.RESTARTING, at)
         elif now.crash_every_s != before.crash_every_s and self.phase in stretches.STARTING:
             self._until, self._next = self._before_crash(self.since + stretches.STARTING[self.phase], self.phase, at)
@@ -176,15 +174,17 @@ class Lifecycle:
                 self.since = at  # Assumed (A40): boards that change make it tune from the beginning.
                 self._enter(Phase.RAMPING, at)
 
-    def _restarts_with(self, hijack: Hijack | None) -> bool:
-        """Return True if other pools take effect with a restart of the miner process.
+    def _has_other_pools(self, before: Conditions) -> bool:
+        """Return True if pools changed, and take effect with a restart of the miner process.
 
         Documented (D51): stock settings restart it. Documented (D241, D254): LuxOS and Braiins OS switch by a command.
         Assumed (A215): those do so without a restart, and VNish restarts.
         """
-        if hijack is None or hijack.restarts is None:
-            return self.identity.firmware not in _SWITCHING
-        return hijack.restarts
+        now = self.conditions.hijack
+        hijack = now or before.hijack
+        if hijack is None or now == before.hijack:
+            return False
+        return self.identity.firmware not in _SWITCHING if hijack.restarts is None else hijack.restarts
 
     def _end_phase(self, at: float) -> None:
         """Enter the phase that follows the one that has just ended."""

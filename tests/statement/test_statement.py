@@ -374,8 +374,8 @@ def test_a_statement_survives_its_json() -> None:
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "names no site"),
-        (("format",), 3, "statement format 3, this version reads 2"),
-        (("parts", 0, "inputs", "digest_format"), 3, "digest format 3 of alpha is unknown"),
+        (("format",), 4, "statement format 4, this version reads 3"),
+        (("parts", 0, "inputs", "digest_format"), 4, "digest format 4 of alpha is unknown"),
         (("period",), 7, "not a statement in JSON"),
     ],
 )
@@ -448,7 +448,7 @@ def test_a_statement_of_the_first_release_still_holds() -> None:
     assert decode(msgspec.json.encode(old), "s.json") == old
     assert old.figures == stated(rows).figures
     combined = combine([old, stated(rows, site="beta")], now=LATER)
-    assert [part.inputs.digest_format for part in combined.parts] == [1, 2]
+    assert [part.inputs.digest_format for part in combined.parts] == [1, 3]
     assert decode(msgspec.json.encode(combined), "s.json") == combined
     rows[7] = hours(rows[7].at, rows[7].at + 1, watts=watts)[0]
     wrong = verify(old, Kept(rows), parse_period("2025-10", ZoneInfo("UTC")))

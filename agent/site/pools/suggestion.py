@@ -105,7 +105,7 @@ class _Entry(NamedTuple):
 
 def suggestion(found: Uses) -> Iterator[str]:
     """Yield the lines of a proposed section of the configuration."""
-    yield f"# Where the work of {found.units:,} units goes now. Read every line: what stands here is allowed afterwards."
+    yield f"# Where the work of {found.units:,} units goes now. Read every line: it allows what stands here."
     yield "# Backups are listed too, because work goes there in a failover. Workers are left out."
     if found.silent:
         yield f"# {found.silent:,} units did not tell their pools."
