@@ -129,9 +129,9 @@ def fires(alert: str, place: Place) -> dict[str, str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asked]:
-    """Run one Alertmanager for all pairs; its receivers lead nowhere."""
+    """Run one Alertmanager for all pairs, which sends nothing before the tests are over."""
     folder = tmp_path_factory.mktemp("inhibition")
-    async with alertmanager(folder, "127.0.0.1:1") as (address, running):
+    async with alertmanager(folder, "127.0.0.1:1", wait="1h") as (address, running):
         yield Asked(f"http://{address}", running)
 
 

@@ -82,12 +82,12 @@ def hurried_rules(text: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def alertmanager(folder: Path, pager: str) -> AsyncIterator[tuple[str, Program]]:
+async def alertmanager(folder: Path, pager: str, *, wait: str = "1s") -> AsyncIterator[tuple[str, Program]]:
     """Run a real Alertmanager with the shipped configuration; only waits and receiver addresses are replaced."""
     shutil.copy(ROOT / "deploy/alertmanager.tmpl", folder)
     text = (ROOT / "deploy/alertmanager.yml").read_text(encoding="utf-8")
     text = text.replace("https://alerts.example", f"http://{pager}")
-    text = re.sub(r"(group_wait|group_interval): \d+[sm]", r"\1: 1s", text)
+    text = re.sub(r"(group_wait|group_interval): \d+[sm]", rf"\1: {wait}", text)
     (folder / "alertmanager.yml").write_text(text, encoding="utf-8")
     async with run_alertmanager(folder) as running:
         yield running

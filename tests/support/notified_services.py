@@ -25,6 +25,8 @@ PAGERDUTY_SUMMARY, PAGERDUTY_KEY, PAGERDUTY_BYTES = 1024, 255, 512_000
 NTFY_BYTES = 4096
 SUBJECT = 998
 
+_CUT = "\n-- cut here --\n"
+
 
 @dataclass
 class Services:
@@ -102,7 +104,8 @@ def telegram(body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def ntfy(query: dict[str, list[str]], body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return what ntfy shows: title and text by the Go templates in the address, over Alertmanager's JSON."""
     problems = [] if query.get("tpl") == ["yes"] else ["tpl=yes is missing"]
-    shown = {"title": _rendered(query["t"][0], body), "message": _rendered(query["m"][0], body)}
+    title, _, message = _rendered(f"{query['t'][0]}{_CUT}{query['m'][0]}", body).partition(_CUT)
+    shown = {"title": title, "message": message}
     problems += _needed(shown, "title", "message")
     if len(shown["message"].encode()) > NTFY_BYTES:
         problems.append("the message is longer than 4,096 bytes and would become an attachment")
