@@ -30,9 +30,9 @@ _IS = {
     PoolClass.IDLE: "no work sent",
     PoolClass.UNKNOWN: "not known",
 }
-_LEAST_WIDTHS = {"is": 9, "destination": 24, "account": 8, "units": 5, "hashrate": 11, "delivered": 11}
+_LEAST_WIDTHS = {"is": 9, "destination": 22, "account": 8, "units": 5, "hashrate": 11, "delivered": 11}
 """Widths at which words and figures stay whole; the table then fits 80 columns."""
-_MOST_WIDTHS = {"is": 14, "account": 12}
+_MOST_WIDTHS = {"is": 12, "account": 12}
 
 
 def asked(config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None) -> PoolsAnswer:

@@ -141,7 +141,8 @@ def _headline(totals: FleetFigures) -> str:
     if totals.unknown_hs:
         tiles.append(("Unknown", hashrate_text(totals.unknown_hs), "deployed where nothing is known now"))
     if totals.diverted_hs is not None:
-        judged = f"of operating, {units_text(totals.diverted_units or 0)}; {sites_text(totals.judging)} tell"
+        tell = "tells" if totals.judging == 1 else "tell"
+        judged = f"of operating, {units_text(totals.diverted_units or 0)}; {sites_text(totals.judging)} {tell}"
         tiles.append(("Diverted", hashrate_text(totals.diverted_hs), judged))
     if totals.uplift_hs:
         tiles.append(("Uplift", hashrate_text(totals.uplift_hs), "above nameplate"))
