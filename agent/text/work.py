@@ -15,9 +15,6 @@ CLASS_WORDS: Mapping[PoolClass, str] = {
 }
 """What each class of destination is, after "works for" or as the value of a fact."""
 
-DIVERTED_WORDS = "works for an address that is not yours"
-"""What is said of a unit whose work is diverted."""
-
 
 def diverted_text(units: int, hashrate_hs: float, addresses: int | None = None) -> str:
     """Return ``0.60 EH/s of 61 units works for 2 addresses that are not yours``.

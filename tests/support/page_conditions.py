@@ -37,6 +37,7 @@ FAULTS: tuple[tuple[Fault, str], ...] = (
     (PoolDead(pools=2), "unit=C3-R02-05"),
 )
 DARK: tuple[Fault, str] = (PowerOff(), "container=C2")
+BREAKER: tuple[Fault, str] = (PowerOff(), "rack=C3-R04")
 CURTAILED: tuple[Fault, str] = (Asleep(is_curtailed=True), "container=C1")
 CALL = Event(
     id="call-14",
@@ -54,8 +55,8 @@ def healthy(folder: Path) -> web.Source:
 
 
 def dark_container(folder: Path) -> web.Source:
-    """Return the same site with one container without power."""
-    return SimulatedSite(units=UNITS, containers=CONTAINERS, faults=(*FAULTS, DARK)).source(folder)
+    """Return the same site with one container without power, and one rack of another."""
+    return SimulatedSite(units=UNITS, containers=CONTAINERS, faults=(*FAULTS, DARK, BREAKER)).source(folder)
 
 
 def curtailed(folder: Path) -> web.Source:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from agent.site.evidence import ALIVE, has_no_living_pool, stopped_fans
 from agent.site.pools.work import PoolClass
 from agent.site.reasons import Finding, Reason
-from agent.site.repairs.symptoms import NAMED, SYMPTOM_WORDS, Rules, Symptom
+from agent.site.repairs.symptoms import DIVERTED_WORDS, NAMED, Rules, Symptom
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, UnitReading
 
@@ -134,7 +134,7 @@ def _hashing(status: UnitStatus, reading: UnitReading, rules: Rules) -> Look:
     if heat is not None:
         present.setdefault(Symptom.HOT, heat)
     if status.is_diverted:
-        present[Symptom.DIVERTED] = SYMPTOM_WORDS[Symptom.DIVERTED]
+        present[Symptom.DIVERTED] = DIVERTED_WORDS
     is_silent = status.work is not None and status.work.pool_class is PoolClass.UNKNOWN
     well = WELL_AND_SILENT if is_silent else WELL
     return Look(present, well.absent - present.keys()) if present else well

@@ -20,7 +20,7 @@ class Symptom(StrEnum):
 
 SYMPTOM_WORDS: Mapping[Symptom, str] = {
     Symptom.CONTAINER_DARK: "container dark",
-    Symptom.DIVERTED: "works for an address that is not yours",
+    Symptom.DIVERTED: "work diverted",
     Symptom.BOARD_MISSING: "board missing",
     Symptom.FAN_STOPPED: "fan stopped",
     Symptom.HOT: "hot",
@@ -29,6 +29,9 @@ SYMPTOM_WORDS: Mapping[Symptom, str] = {
     Symptom.NO_ANSWER: "no answer",
 }
 """Each symptom in words."""
+
+DIVERTED_WORDS = "works for an address that is not yours"
+"""What is said of a unit whose work is diverted."""
 
 NAMED = frozenset({Symptom.BOARD_MISSING, Symptom.FAN_STOPPED, Symptom.HOT, Symptom.NO_POOL_ALIVE})
 """Symptoms that name what is wrong with a unit. A unit that shows one is not also listed as not hashing."""

@@ -160,10 +160,12 @@ def _words(entry: RepairEntry) -> str:
     """Return the symptom, with what was seen of it unless that says the same."""
     symptom = SYMPTOM_WORDS[entry.symptom]
     is_plain = entry.words in {symptom, ""}
-    is_named = entry.symptom in {Symptom.FAN_STOPPED, Symptom.BOARD_MISSING} and not is_plain
+    is_named = entry.symptom in _TELLING and not is_plain
     return escape(symptom if is_plain else entry.words if is_named else f"{symptom}: {entry.words}")
 
 
+_TELLING = frozenset({Symptom.FAN_STOPPED, Symptom.BOARD_MISSING, Symptom.DIVERTED})
+"""Symptoms whose words say the symptom too."""
 _USUAL = {Symptom.NOT_HASHING: UnitState.STOPPED, Symptom.NO_ANSWER: UnitState.UNREACHABLE}
 
 

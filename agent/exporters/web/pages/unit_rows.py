@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.patterns import patterned
+from agent.site.repairs.symptoms import DIVERTED_WORDS
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
 from agent.text.numbers import ABSENT, duration_text, hashrate_text
 from agent.text.places import place_parts
-from agent.text.work import DIVERTED_WORDS
 
 ALSO_SHOWN = 2
 """Of a unit's other faults, how many are shown beside its reason."""
