@@ -50,7 +50,7 @@ def show(
 
 @command(app)
 def suggest(config: ConfigPath, *, as_json: PlainJson = False) -> None:
-    """Poll every unit once and propose [[pools.allowed]] from the pools that units have. Changes nothing.
+    """Poll every unit once and propose the allow-list, as TOML, from the pools that units have. Changes nothing.
 
     Counts are by destination and account; workers are left out. What few units use is proposed as a comment.
     """

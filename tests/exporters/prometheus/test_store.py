@@ -36,6 +36,8 @@ from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
+from agent.site.pools.destinations import Destination
+from agent.site.pools.work import PoolClass, UnitWork
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
@@ -769,7 +771,7 @@ def test_contract_is_sound() -> None:
     rows = contract()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert re.fullmatch(r"(miner|mining_(site|container|rack|model)|miner_agent)(_[a-z0-9]+)+", row.name)
+        assert re.fullmatch(r"(miner|mining_(site|container|rack|model|owner)|miner_agent)(_[a-z0-9]+)+", row.name)
         assert not re.search(r"tera|giga|mega|milli|percent|celcius|_ms$|_ths", row.name)
         assert row.name.endswith("_total") is (row.kind == "counter")
         assert row.name.endswith("_info") is (row.kind == "info")
@@ -887,7 +889,8 @@ def mismatches(text: str) -> dict[str, float]:
 
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
-    hashing = status(latest=reading(power_watts=3500.0), error=None)
+    hashing = status(entry(owner="Acme"), reading(power_watts=3500.0), error=None)
+    hashing = structs.replace(hashing, work=UnitWork(pool_class=PoolClass.LISTED, entry="own", since=AT))
     losses = (Loss(*next(iter(gone_silent().losses))),)
     metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
@@ -928,6 +931,24 @@ async def test_exposition_is_the_contract() -> None:
             assert set(rows[name].labels) == set(sample.labels) - {"le"}
             assert rows[name].help == family.documentation
     assert seen == set(rows)
+
+
+async def test_no_address_and_no_account_is_exported() -> None:
+    """Labels of pools are classes and names of entries; where the work goes stays inside."""
+    work = UnitWork(
+        pool_class=PoolClass.DIVERTED,
+        destination=Destination("stratum+tcp", "canary-host.example", 31_337),
+        account="canaryaccount",
+        since=AT,
+    )
+    pools = (PoolReading(index=0, status="Alive", is_active=True, url="canary-host.example", user="canaryaccount.cw"),)
+    diverted = structs.replace(status(entry(), reading(pools=pools)), work=work)
+    metrics = store(diverted)
+    metrics.on_site(site_figures([diverted], AT), is_whole=True)
+    text = await text_of(metrics)
+    assert 'mining_site_pool_class_units{site="nd-1",class="diverted"} 1' in text
+    assert "canary" not in text
+    assert "31337" not in text
 
 
 async def test_group_power_names_its_source() -> None:
