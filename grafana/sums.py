@@ -153,7 +153,7 @@ def _curtailment(level: Level, raw: str) -> Iterator[Rule]:
 
 
 def _dark(level: Level, raw: str) -> Iterator[Rule]:
-    """Yield what a place loses to dead pools, and the rest of what it misses if it is dark without having been declared."""
+    """Yield what a place loses to dead pools, and what else it misses if it is dark and was not declared."""
     name, deployed, lost = level.name, level.total("deployed"), level.total("loss")
     units, poolless = f"{name}:mining_poolless_units:sum", level.total("poolless")
     yield Rule(units, _whole(level.by, f'{raw}_reason_units{{reason="no_pool_alive"}}'))
@@ -169,7 +169,7 @@ def _dark(level: Level, raw: str) -> Iterator[Rule]:
 
 
 def drop() -> Iterator[Rule]:
-    """Yield the figures for the alert on a sudden drop: without dark containers and dead pools, which have their own."""
+    """Yield the figures for the alert on a sudden drop, without dark containers and dead pools: they have their own."""
     steady, deployed, accounted = SITE.total("steady"), SITE.total("deployed"), SITE.total("accounted")
     dark = f"sum by (site) (container:mining_dark_{HASHRATE}:sum)"
     explained = (f"({each} or 0 * {accounted})" for each in (dark, SITE.total("poolless")))

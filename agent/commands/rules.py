@@ -1,4 +1,4 @@
-"""`hashsight rules`: Prometheus' rules, Alertmanager's configuration and texts, and runbooks, with an operator's links."""
+"""`hashsight rules`: Prometheus' rules, Alertmanager's files and runbooks, written with an operator's own links."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,8 @@ ROOTS = (Path(__file__).parent / "shipped", Path(__file__).resolve().parents[2])
 RULES = ("alerts.yml", "fleet.yml", "periods.yml", "site.yml")
 ALERTMANAGER = ("alertmanager.yml", "alertmanager.tmpl")
 
-# Prometheus and Alertmanager run as users of their own, and nothing here is secret.
-READABLE = 0o644
+# Prometheus and Alertmanager run as users of their own, nothing here is secret, and a shell's umask is no wish about it.
+READABLE, OPEN = 0o644, 0o755
 
 
 class RulesError(AgentError):
@@ -33,8 +33,8 @@ def rules(*, grafana: str, runbooks: str, output: Path, local: bool) -> None:
 def write_rules(folder: Path, links: Links) -> list[Path]:
     """Write every file into `folder`, which is made if needed; return their paths.
 
-    Rules are ``*.yml`` right in it, so that Prometheus loads them by that pattern; Alertmanager's files and the runbooks
-    have folders below it. Files there are replaced, each as a whole.
+    Rules are ``*.yml`` right in it, so that Prometheus loads them by that pattern; Alertmanager's files and the
+    runbooks have folders below it. Files there are replaced, each as a whole.
 
     Raises:
         OSError: A file could not be written; it names the file.
@@ -42,13 +42,20 @@ def write_rules(folder: Path, links: Links) -> list[Path]:
     """
     sources = [(folder / target, source) for target, source in _shipped()]
     for target, source in sources:
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _make_folder(target.parent)
         data = links.put_into(source.read_text(encoding="utf-8")).encode()
         with temporary_file(target, data) as temporary:
             temporary.chmod(READABLE)
             temporary.replace(target)
         sync_folder(target.parent)
     return [target for target, _ in sources]
+
+
+def _make_folder(folder: Path) -> None:
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in new:
+        each.chmod(OPEN)
 
 
 def has_rules() -> bool:

@@ -1,5 +1,6 @@
 """`hashsight rules`: what it writes, that Prometheus and Alertmanager load it, and the links that it refuses."""
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -24,8 +25,11 @@ def run(*words: str | Path) -> tuple[int, str]:
 @pytest.mark.program("promtool", "amtool")
 def test_prometheus_and_alertmanager_load_what_is_written(tmp_path: Path) -> None:
     """Every link is the operator's, both programs accept the files, and other users may read them."""
-    folder = tmp_path / "prometheus"
-    status, said = run(*MINE, "-o", folder)
+    folder, before = tmp_path / "prometheus", os.umask(0o077)
+    try:
+        status, said = run(*MINE, "-o", folder)
+    finally:
+        os.umask(before)
     assert status == 0, said
     names = [str(Path(line).relative_to(folder)) for line in said.splitlines()]
     assert {"alerts.yml", "site.yml", "alertmanager/alertmanager.yml", "runbooks/MiningSiteDark.md"} <= set(names)
@@ -34,6 +38,7 @@ def test_prometheus_and_alertmanager_load_what_is_written(tmp_path: Path) -> Non
         assert GRAFANA not in text, name
         assert RUNBOOKS not in text, name
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o644
+        assert stat.S_IMODE((folder / name).parent.stat().st_mode) == 0o755
     alerts = [
         rule
         for group in yaml.safe_load((folder / "alerts.yml").read_text(encoding="utf-8"))["groups"]
@@ -60,7 +65,7 @@ def test_another_run_replaces_its_files_and_nothing_else(tmp_path: Path) -> None
     assert "https://g.other.net/d/" in text
     assert "grafana.mine.net" not in text
     assert (tmp_path / "mine.yml").read_text(encoding="utf-8") == "groups: []\n"
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,17 @@ def test_the_examples_come_with_the_wheel(clean: Path, tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_rules_are_written_from_the_wheel(clean: Path, tmp_path: Path) -> None:
+    """`hashsight rules` has every rule, Alertmanager's files and every runbook of the checkout."""
+    links = ("--grafana", "https://grafana.mine.net", "--runbooks", "https://runbooks.mine.net")
+    command = [str(clean / "hashsight"), "rules", *links, "-o", "out"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
+    assert (done.returncode, done.stderr) == (0, "")
+    written = {path.name for path in (tmp_path / "out").rglob("*.*") if path.is_file()}
+    expected = [*(ROOT / "grafana/rules").glob("*.yml"), *(ROOT / "grafana/runbooks").glob("*.md")]
+    assert written == {path.name for path in expected} | {"alertmanager.yml", "alertmanager.tmpl"}
+
+
 async def test_a_farm_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:
     """`hashsight-sim farm --units 3` answers on its sockets and ends with status 0."""
     ledger = tmp_path / "ledger.csv"

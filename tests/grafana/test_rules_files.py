@@ -82,7 +82,7 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
             "rules/alerts.yml",
             "{{ $labels.site }}: whole site dark",
             "Whole site dark",
-            "MiningSiteDark: its summary must begin with the site and end without a full stop: SITE: PLACE WHAT, HOW MUCH",
+            "must begin with the site and end without a full stop: SITE: PLACE WHAT, HOW MUCH",
         ),
         (
             "rules/alerts.yml",
@@ -112,7 +112,7 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
             "rules/site.yml",
             "# Sums",
             "# https://localhost:3000 has the sums. Sums",
-            "https://localhost:3000: a loopback address is refused: it leads to the machine of the one who reads the alert",
+            "a loopback address is refused: it leads to the machine of the one who reads the alert",
         ),
         (
             "rules/alerts.yml",

@@ -26,16 +26,22 @@ class Notified(NamedTuple):
 
 
 class Receiver:
-    """The notifications received, by path: ``page`` or ``ticket``."""
+    """The notifications received, by path (``page`` or ``ticket``), and the summaries of alerts that paged."""
 
     def __init__(self) -> None:
         self.address = ""
         self.notifications: dict[str, list[list[Notified]]] = {"page": [], "ticket": []}
+        self.summaries: list[str] = []
 
     @property
     def pages(self) -> list[list[Notified]]:
         """The notifications that page an operator, each with its alerts."""
         return self.notifications["page"]
+
+    def clear(self) -> None:
+        """Forget the pages so far."""
+        self.pages.clear()
+        self.summaries.clear()
 
     async def take(self, request: web.Request) -> web.Response:
         """Take in one notification."""
@@ -45,6 +51,10 @@ class Receiver:
             for alert in body["alerts"]
         ]
         self.notifications[request.match_info["kind"]].append(alerts)
+        if request.match_info["kind"] == "page":
+            self.summaries += [
+                alert["annotations"]["summary"] for alert in body["alerts"] if alert["status"] == "firing"
+            ]
         return web.Response(status=204)
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the services that Alertmanager notifies: SMTP and HTTP on loopback. They check what the real ones check.
+"""Stand-ins for the services that Alertmanager notifies, on loopback: SMTP and HTTP, with the real ones' checks.
 
 Fields and limits are those that the services document; a request that breaks one gets the status that they answer with,
 and its reason is kept in `refusals`.
@@ -122,9 +122,9 @@ def _rendered(template: str, body: dict[str, Any]) -> str:
     template = template.replace(".TruncatedAlerts", ".CommonLabels.truncated").replace("\\n", "\n")
     if body.get("truncatedAlerts"):
         body = {**body, "commonLabels": {**body["commonLabels"], "truncated": str(body["truncatedAlerts"])}}
+    files = ("--template.glob=/dev/null", "--template.data=/dev/stdin")
     done = subprocess.run(
-        ["amtool", "template", "render", "--template.glob=/dev/null", "--template.text", template]
-        + ["--template.data=/dev/stdin"],
+        ["amtool", "template", "render", *files, "--template.text", template],
         input=json.dumps(body),
         capture_output=True,
         text=True,
