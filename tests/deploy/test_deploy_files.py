@@ -10,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ from web_doors import USERS, served, written
 
 from agent.config.file import load_config
 from agent.config.fleet import load_fleet
+from agent.exporters.web.influx import INFLUX
 
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
@@ -59,6 +61,7 @@ READ_BY = {
     "site.example.toml": "the agent",
     "standby.example.toml": "the agent",
     "stack.py": "test_stack_comes_up_and_goes_away",
+    "telegraf.conf": "test_telegraf_asks_for_an_address_that_is_served",
 }
 
 
@@ -116,6 +119,13 @@ def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) 
     made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=PATIENT_S, check=True)
     (tmp_path / "prometheus.yml").write_bytes(made.stdout)
     assert "rule files found" in _run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+
+
+def test_telegraf_asks_for_an_address_that_is_served() -> None:
+    """The configuration is TOML, and the address in it is the one of the line protocol."""
+    (source,) = tomllib.loads((DEPLOY / "telegraf.conf").read_text(encoding="utf-8"))["inputs"]["http"]
+    assert [urlsplit(url).path for url in source["urls"]] == [INFLUX]
+    assert source["data_format"] == "influx"
 
 
 @pytest.mark.program("amtool")

@@ -27,6 +27,14 @@ class Form(StrEnum):
     JSON = "json"
 
 
+class ExportForm(StrEnum):
+    """Format of an exported ledger."""
+
+    XLSX = "xlsx"
+    NETBOX = "netbox"
+    FILE_SD = "file-sd"
+
+
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML), which names the ledger.")]
 At = Annotated[
     str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
@@ -43,6 +51,25 @@ def show(
     form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
 ) -> None:
     """Print the units deployed at a moment, or every row of one unit."""
+
+
+@command(app)
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write; it is replaced whole.")],
+    *,
+    config: ConfigPath,
+    form: Annotated[
+        ExportForm | None,
+        typer.Option("--format", help="Default: by the file's name, .xlsx, .csv (NetBox) or .json (file_sd)."),
+    ] = None,
+    at: At = None,
+    role: Annotated[str, typer.Option(help="NetBox role of the devices.")] = "Miner",
+) -> None:
+    """Write the ledger for another program: a workbook, NetBox's device import, or Prometheus' file_sd.
+
+    A workbook has every dated row, and `ledger import` reads it back; with --at it has the units deployed then, as the
+    others have of now. NetBox's site, manufacturers, device types, locations (containers) and racks must exist there.
+    """
 
 
 @command(app)
@@ -100,7 +127,9 @@ def set_unit(
 
 @command(app, "import")
 def import_table(
-    file: Annotated[Path, typer.Argument(help="CSV with a header of ledger columns, or a scan's proposal.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or workbook (.xlsx) with a header of ledger columns, or a scan's proposal.")
+    ],
     *,
     config: ConfigPath,
     at: At = None,
