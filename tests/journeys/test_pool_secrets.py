@@ -7,7 +7,7 @@ import pytest
 import structlog
 from capture_files import S21_POOLS
 from epic_units import PAGES, SUMMARY, EpicUnit, page
-from exporter_cases import AT, entry, reading
+from exporter_cases import AT, ENERGY, entry, reading
 from mqtt_messages import composer
 from recorded_firmware import Firmware
 from web_doors import TOKEN
@@ -143,8 +143,8 @@ def _payloads(status: UnitStatus, figures: Any) -> list[bytes]:
     made = composer()
     change = WorkNews().change(status)
     return [
-        made.figures(figures, interval_s=10.0, simulated_units=0),
-        made.container("C1", figures.site),
+        made.figures(figures, ENERGY, interval_s=10, simulated_units=0),
+        made.container("C1", figures.site, ENERGY, interval_s=10),
         made.unit(status, at=AT),
         made.units([status], at=AT),
         *(() if change is None else (made.event(change, at=AT),)),
@@ -155,7 +155,7 @@ async def _check_web(status: UnitStatus) -> None:
     door = Door(listen=Endpoint("10.0.0.5", 9184), token=lambda: TOKEN)
     operator = {"Authorization": f"Bearer {TOKEN.text}"}
     async with served(source([status], door=door)) as client:
-        for path in ("/api/v1/units", "/api/v1/units/u1", "/api/v1/pools", "/api/v1/site"):
+        for path in ("/api/v1/units", "/api/v1/units/u1", "/api/v1/pools", "/api/v1/site", "/api/v1/influx?units=yes"):
             async with client.get(path) as response:
                 assert leaks(await response.text()) == [], path
         for path in ("/api/v1/units.csv", "/api/v1/pools.csv", "/units.csv", "/", "/units", "/units/u1", "/wall"):

@@ -239,15 +239,16 @@ def test_diverted_work_is_news_once_and_so_is_its_end() -> None:
 def test_work_is_told_by_class_and_name_alone() -> None:
     """Figures and units have classes and names of the configuration, and no address and no account."""
     made, sums = composer(), site_figures(WORKING, AT)
-    figures = made.figures(sums, interval_s=10.0, simulated_units=0)
-    bodies = (figures, *(made.unit(one, at=AT) for one in WORKING), made.container("C1", sums.site))
+    figures = made.figures(sums, ENERGY, interval_s=10, simulated_units=0)
+    units, whole = [made.unit(one, at=AT) for one in WORKING], made.container("C1", sums.site, ENERGY, interval_s=10)
+    bodies = (figures, *units, whole)
     for secret in (OUR_ACCOUNT, THEIR_ACCOUNT, THEIRS.host, OURS.host):
         assert not [body for body in bodies if secret.encode() in body]
     body = check(figures)
     assert (body["figures"]["diverted_units"], body["figures"]["diverted_hs"]) == (2, 396e12)
     assert body["pools"]["units_by_entry"] == {"main": 4}
     assert check(bodies[1])["unit"]["pool_class"] == "listed"
-    alone = check(made.figures(site_figures([status()], AT), interval_s=10.0, simulated_units=0))
+    alone = check(made.figures(site_figures([status()], AT), ENERGY, interval_s=10, simulated_units=0))
     assert (alone["pools"], alone["figures"]["diverted_hs"]) == (None, None)
 
 
