@@ -2,8 +2,9 @@
 
     python tests/bench/bench_pools.py [--units 100] [--runs 5] [--mix S21:200=100%]
 
-A run is thirty polls of each unit, with figures and a scrape after each sweep: five minutes at ten seconds, so that the
-slow poll of every unit and its turns are in it. The two sites are measured in turn: other load does not change a ratio.
+A run is thirty polls of each unit, and after each sweep what an agent does once an interval by default: figures, a
+scrape, the snapshot. That is five minutes at ten seconds, so that the slow poll of every unit and its turns are in it.
+The two sites are measured in turn: other load does not change a ratio.
 """
 
 import argparse
@@ -81,7 +82,9 @@ async def _measure(config: Path) -> Measured:
             await agent.poller.sweep()
             agent.sum_up()
             await agent.metrics.scrape(accept_encoding="gzip")
+            await agent.snapshots._write(agent.setup.config.snapshot_path(config))
         spent = time.process_time() - began
+        await agent.snapshots.close()
     return Measured(spent / polls * 1e6, requests / polls)
 
 

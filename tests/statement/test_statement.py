@@ -547,6 +547,33 @@ def test_formats() -> None:
     assert "*Method.*" in markdown
 
 
+def test_diverted_hashrate_has_a_line_where_it_was_judged() -> None:
+    """Its mean is over the judged time, its share of operating; it is no loss, and the line says for how long."""
+    days = 31
+    quiet = hours(AT, AT + 21 * DAY_S)
+    judged = hours(AT + 21 * DAY_S, AT + days * DAY_S, judged_s=3600.0, diverted_hs=2.3 * PH)
+    statement = stated([*quiet, *judged])
+    figures = statement.figures
+    assert (figures.diverted_hs, figures.diverted_ratio) == (2.3 * PH, pytest.approx(0.05))
+    assert figures.judged_ratio == pytest.approx(10 / days)
+    assert figures.deployed_hs - figures.lost_hs + figures.uplift_hs == pytest.approx(figures.operating_hs)
+    assert shown(statement)["Diverted to other pools"] == (
+        "2.30 PH/s",
+        "5.00 %",
+        "of operating; judged 14,400 minutes, 32.26 % of the time watched",
+    )
+    assert "Diverted to other pools" not in shown(stated(hours(*OCTOBER)))
+    assert stated(hours(*OCTOBER)).figures.diverted_hs is None
+
+
+def test_a_combination_takes_the_share_of_the_sites_that_judged() -> None:
+    """A site without an allow-list says nothing of where its work went, and does not thin out the other's share."""
+    one = stated(hours(*OCTOBER, judged_s=3600.0, diverted_hs=4.6 * PH))
+    both = combine([one, stated(hours(*OCTOBER), site="beta")], now=LATER)
+    assert (both.figures.diverted_hs, both.figures.diverted_ratio) == (4.6 * PH, pytest.approx(0.1))
+    assert both.figures.judged_ratio == pytest.approx(0.5)
+
+
 def test_every_figure_follows_from_the_parts() -> None:
     """All figures can be recomputed from the parts alone."""
     statement = stated(hours(*OCTOBER))

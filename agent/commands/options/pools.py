@@ -29,6 +29,11 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def _group() -> None:
+    """Keep a group of one command a group: typer would take its only command for the whole."""
+
+
 @command(app)
 def show(
     *,

@@ -21,13 +21,15 @@ class PoolFigures(NamedTuple):
 
 
 _Cell = list[float]
+_BY_IDENTITY = {id(pool_class): pool_class for pool_class in PoolClass}
 
 
 class WorkSums:
     """Sums over units, which may be added in batches; each unit once."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[PoolClass, str | None], _Cell] = {}
+        # By the identity of a class: hashing an enum member is a call of Python for each unit.
+        self._cells: dict[tuple[int, str | None], _Cell] = {}
 
     @property
     def is_judged(self) -> bool:
@@ -38,7 +40,7 @@ class WorkSums:
         """Add some units: where the work of each goes, and its measured hashrate, H/s."""
         cells = self._cells
         for work, rate_hs in works:
-            key = (work.pool_class, work.entry)
+            key = (id(work.pool_class), work.entry)
             cell = cells.get(key)
             if cell is None:
                 cell = cells[key] = [0.0, 0.0]
@@ -53,7 +55,8 @@ class WorkSums:
         units_by_class, hs_by_class = dict.fromkeys(PoolClass, 0), dict.fromkeys(PoolClass, 0.0)
         units_by_entry: dict[str, int] = {}
         hs_by_entry: dict[str, float] = {}
-        for (pool_class, entry), (units, rate_hs) in self._cells.items():
+        for (number, entry), (units, rate_hs) in self._cells.items():
+            pool_class = _BY_IDENTITY[number]
             units_by_class[pool_class] += int(units)
             hs_by_class[pool_class] += rate_hs
             if entry is not None:

@@ -14,8 +14,8 @@ from agent.site.pools.destinations import account_of, destination_of
 from agent.site.pools.judgement import in_use
 from agent.unit.reading import PoolReading
 
-FEW_RATIO: Final = 0.01
-"""A combination that a smaller share of the units uses is proposed as a comment."""
+FEW_RATIO: Final = 0.1
+"""An account that a smaller share of the site's or of its owner's units uses is proposed as a comment."""
 MOST_ENTRIES: Final = 64
 
 
@@ -47,12 +47,14 @@ class Uses(NamedTuple):
         units: Units of the site.
         silent: Units that did not tell their pools.
         hidden_fees: Units with a pool of their firmware's own that shows no address.
+        owned: Units of each owner of the ledger.
     """
 
     uses: tuple[Use, ...]
     units: int
     silent: int
     hidden_fees: int
+    owned: dict[str, int]
 
 
 def uses_of(units: Iterable[tuple[tuple[PoolReading, ...], str]]) -> Uses:
@@ -60,9 +62,10 @@ def uses_of(units: Iterable[tuple[tuple[PoolReading, ...], str]]) -> Uses:
     having: Counter[tuple[str, str, bool]] = Counter()
     active: Counter[tuple[str, str, bool]] = Counter()
     owners: dict[tuple[str, str, bool], set[str]] = {}
-    count = silent = hidden = 0
+    owned: Counter[str] = Counter()
+    silent = hidden = 0
     for pools, owner in units:
-        count += 1
+        owned[owner] += 1
         working = {id(pool) for pool in in_use(pools)}
         found: dict[tuple[str, str, bool], bool] = {}
         is_hidden = False
@@ -84,7 +87,9 @@ def uses_of(units: Iterable[tuple[tuple[PoolReading, ...], str]]) -> Uses:
         for (url, account, is_fee), units_ in having.items()
     ]
     uses.sort(key=lambda use: (-use.units, -use.active, use.url, use.account))
-    return Uses(tuple(uses), count, silent, hidden)
+    count = owned.total()
+    del owned[""]
+    return Uses(tuple(uses), count, silent, hidden, dict(owned))
 
 
 def _only(owners: set[str]) -> str | None:
@@ -108,16 +113,15 @@ def suggestion(found: Uses) -> Iterator[str]:
     yield f"# Where the work of {found.units:,} units goes now. Read every line: it allows what stands here."
     yield "# Backups are listed too, because work goes there in a failover. Workers are left out."
     if found.silent:
-        yield f"# {found.silent:,} units did not tell their pools."
+        yield f"# Did not tell their pools: {_units(found.silent)}."
     if found.hidden_fees:
-        yield (
-            f"# {found.hidden_fees:,} units have a pool of their firmware's own that shows no address:"
-            " tolerate_firmware_fees."
-        )
+        yield f"# Have a pool of their firmware's own that shows no address: {_units(found.hidden_fees)}."
+        yield "# tolerate_firmware_fees, which is the default, is for these."
     names: set[str] = set()
     entries = _entries(use for use in found.uses if not use.is_fee)
     for number, entry in enumerate(entries):
-        is_rare = entry.units < FEW_RATIO * found.units
+        of = found.units if entry.owner is None else found.owned[entry.owner]
+        is_rare = entry.units < FEW_RATIO * of
         if number == MOST_ENTRIES:
             yield f"# {len(entries) - MOST_ENTRIES:,} more accounts are left out: at most {MOST_ENTRIES} entries fit."
             break
@@ -144,7 +148,7 @@ def _lines(section: str, entry: _Entry, names: set[str]) -> Iterator[str]:
     yield f"name = {_text(_name(entry, names))}"
     yield "urls = ["
     for use in entry.uses:
-        yield f"    {_text(use.url)},  # {use.units:,} units have it, {use.active:,} work there now"
+        yield f"    {_text(use.url)},  # of {_units(use.units)}; {use.active:,} work there now"
     yield "]"
     # Without an account in its user, a pool pays by the address or by nothing; any account is all there is to say.
     yield f"accounts = [{_text(entry.account or '*')}]"
@@ -162,6 +166,10 @@ def _name(entry: _Entry, names: set[str]) -> str:
         name = f"{plain}-{number}"
     names.add(name)
     return name
+
+
+def _units(count: int) -> str:
+    return f"{count:,} unit" if count == 1 else f"{count:,} units"
 
 
 def _text(text: str) -> str:

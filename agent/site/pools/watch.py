@@ -18,7 +18,10 @@ class WorkWatch:
         work: Where its work goes, as last judged.
     """
 
-    __slots__ = ("_allow", "_before", "_fee_since_s", "_found", "_known_at", "_owner", "_pools", "_read_s", "work")
+    __slots__ = (
+        *("_allow", "_before", "_fee_since_s", "_found", "_known_at", "_owner", "_pools", "_read_s", "_until_s"),
+        "work",
+    )
 
     def __init__(self, at: float) -> None:
         self.work = UnitWork(pool_class=PoolClass.UNKNOWN, since=at)
@@ -27,7 +30,8 @@ class WorkWatch:
         self._before: tuple[PoolReading, ...] = ()
         self._pools: tuple[PoolReading, ...] = ()
         self._found = NOTHING
-        self._read_s = self._fee_since_s = NEVER
+        # Until then nothing changes by age alone: most polls end there.
+        self._read_s = self._fee_since_s = self._until_s = NEVER
         self._known_at: float | None = None
 
     def see(
@@ -51,6 +55,8 @@ class WorkWatch:
             stale_after_s: Age at which they say nothing any more, s.
         """
         is_read = pools is not self._pools
+        if not is_read and clock_s <= self._until_s and allow is self._allow and owner == self._owner:
+            return
         if is_read or allow is not self._allow or owner != self._owner:
             if is_read:
                 self._before, self._pools = self._pools, pools
@@ -72,13 +78,15 @@ class WorkWatch:
             stale_after_s: As of `see`.
         """
         found, pool_class, entry = self._found, self._found.pool_class, self._found.entry
-        allow = self._allow
-        if clock_s - self._read_s > stale_after_s:
+        allow, self._until_s = self._allow, self._read_s + stale_after_s
+        if clock_s > self._until_s:
             pool_class, entry = PoolClass.UNKNOWN, None
-        elif (
-            pool_class is PoolClass.TOLERATED and allow is not None and clock_s - self._fee_since_s > allow.fee_window_s
-        ):
-            pool_class, entry = PoolClass.DIVERTED, None
+        elif pool_class is PoolClass.TOLERATED and allow is not None:
+            fee_until_s = self._fee_since_s + allow.fee_window_s
+            if clock_s > fee_until_s:
+                pool_class, entry = PoolClass.DIVERTED, None
+            else:
+                self._until_s = min(self._until_s, fee_until_s)
         before = self.work
         is_same = (
             before.pool_class is pool_class

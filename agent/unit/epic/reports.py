@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from agent.unit.cgminer.pools import MAX_POOLS
+from agent.unit.cgminer.pools_shape import MAX_POOLS
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.limits import (
     HS_PER_MHS,

@@ -36,6 +36,7 @@ def test_uses_are_counted_by_destination_and_account() -> None:
         units=301,
         silent=1,
         hidden_fees=0,
+        owned={},
     )
 
 
@@ -75,7 +76,7 @@ def test_pools_of_the_firmware_are_proposed_apart() -> None:
     hidden = pool(2, "DevFee", "DevFee", is_fee=True, is_active=True)
     shown = pool(2, "fee.example:3333", "devfee.7", is_fee=True, is_active=True)
     text = "\n".join(suggestion(uses_of([((pool(), hidden), ""), ((pool(), shown), "")])))
-    assert "# 1 units have a pool of their firmware's own that shows no address" in text
+    assert "# Have a pool of their firmware's own that shows no address: 1 unit." in text
     assert '# urls = [\n#     "stratum+tcp://fee.example:3333",' in text
     assert "# [[pools.fees]]" in text
 
