@@ -15,7 +15,7 @@ ROOTS = (Path(__file__).parent / "shipped", Path(__file__).resolve().parents[2])
 RULES = ("alerts.yml", "fleet.yml", "periods.yml", "site.yml")
 ALERTMANAGER = ("alertmanager.yml", "alertmanager.tmpl")
 
-# Prometheus and Alertmanager run as users of their own, nothing here is secret, and a shell's umask is no wish about it.
+# Prometheus and Alertmanager run as users of their own, and nothing here is secret: these are modes whatever the umask.
 READABLE, OPEN = 0o644, 0o755
 
 

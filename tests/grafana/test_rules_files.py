@@ -1,5 +1,6 @@
 """The committed rules and runbooks have no mistakes, and the lint names each kind of mistake."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -92,8 +93,8 @@ def test_a_file_edited_by_hand_is_rewritten(tmp_path: Path) -> None:
         ),
         (
             "rules/alerts.yml",
-            "runbooks/MiningSiteDark.md",
-            "runbooks/Dark.md",
+            "hashsight/MiningSiteDark.md",
+            "hashsight/Dark.md",
             "MiningSiteDark: its runbook_url must be https://runbooks.example/hashsight/MiningSiteDark.md",
         ),
         (
@@ -211,6 +212,24 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, file: str, before: 
 def test_metric_names(expr: str, expected: set[str]) -> None:
     """Functions, labels, strings, durations and numbers are not metrics."""
     assert rules_lint.metric_names(expr) == expected
+
+
+def test_summaries_fit_a_phone() -> None:
+    """Each summary that promtool expects names its site first, is whole, and has at most 120 characters."""
+    tests = [
+        test
+        for path in sorted((GRAFANA / "rules/tests").glob("*.yml"))
+        for test in rules_lint.read_yaml(path, path.name)["tests"]
+    ]
+    seen = set()
+    for each in (each for test in tests for each in test.get("alert_rule_test", ())):
+        for expected in each["exp_alerts"]:
+            summary, site = expected["exp_annotations"]["summary"], expected["exp_labels"].get("site")
+            assert len(summary) <= 120, summary
+            assert site is None or summary.startswith(f"{site}: "), summary
+            assert not re.search(r"no value|NaN|error|  |[ ,:]$", summary), summary
+            seen.add(each["alertname"])
+    assert seen == {rule.name for rule in rules_lint.rules() if rule.is_alert}
 
 
 @pytest.mark.parametrize("level", ["site", "container", "rack", "model", "fleet"])
