@@ -24,6 +24,7 @@ from agent.commands.rules import write_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 60.0, 5.0
+ALERTMANAGERS = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
 # The host of the webhooks that the shipped configuration has in place of receivers.
 PLACEHOLDER = "alerts.example"
 
@@ -41,7 +42,7 @@ interval_s = {interval_s:g}
 slow_every = 6
 [web]
 listen = "{listen}"
-[api]
+{alertmanager}[api]
 token_file = "api.token"
 """
 
@@ -151,12 +152,14 @@ async def stack(options: argparse.Namespace) -> None:
         await started.enter_async_context(
             running(folder, "simulators", *module, "simulators", *farm, *ledger, address=control)
         )
-        config = _configure_agent(folder, options.interval, listen)
+        # Before the agent, whose wall asks it.
+        write_rules(folder / "rules", local_links(folder / "rules"))
+        alerting = await _alertmanager(started, folder, alertmanager)
+        config = _configure_agent(folder, options.interval, listen, alertmanager if _program(*ALERTMANAGERS) else None)
         watching = ("agent", "run", "--config", str(config))
         await started.enter_async_context(running(folder, "agent", *module, *watching, address=listen))
         lines = [f"status page    http://{listen}/", f"what is true   http://{control}/truth"]
-        write_rules(folder / "rules", local_links(folder / "rules"))
-        lines += await _alertmanager(started, folder, alertmanager)
+        lines += alerting
         lines += await _prometheus(
             started, folder, prometheus, agent=listen, alertmanager=alertmanager, interval_s=options.interval
         )
@@ -168,9 +171,11 @@ async def stack(options: argparse.Namespace) -> None:
     say("ended")
 
 
-def _configure_agent(folder: Path, interval_s: float, listen: str) -> Path:
+def _configure_agent(folder: Path, interval_s: float, listen: str, alertmanager: str | None) -> Path:
+    """Write the agent's configuration; its wall asks the Alertmanager at that address, if there is one."""
     config, token = folder / "site.toml", folder / "api.token"
-    config.write_text(SITE.format(interval_s=interval_s, listen=listen), encoding="utf-8")
+    asked = "" if alertmanager is None else f'alertmanager = "http://{alertmanager}"\n'
+    config.write_text(SITE.format(interval_s=interval_s, listen=listen, alertmanager=asked), encoding="utf-8")
     token.unlink(missing_ok=True)
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32), encoding="utf-8")
@@ -182,7 +187,7 @@ def _program(*names: str) -> str | None:
 
 
 async def _alertmanager(started: contextlib.AsyncExitStack, folder: Path, address: str) -> list[str]:
-    program = _program("prometheus-alertmanager", "alertmanager")
+    program = _program(*ALERTMANAGERS)
     if program is None:
         return ["Alertmanager   not installed: sudo apt-get install prometheus-alertmanager"]
     receiver = started.enter_context(pager())

@@ -1,4 +1,4 @@
-"""`hashsight pools suggest`: a proposed allow-list, from the pools that units have now."""
+"""`hashsight pools`: where the site's work goes, and a proposed allow-list from the pools that units have now."""
 
 import asyncio
 from pathlib import Path
@@ -7,20 +7,42 @@ import typer
 from rich.progress import Progress
 
 from agent.app import Agent
+from agent.commands import pools_table
 from agent.commands.machine_output import write_json, write_lines
 from agent.commands.pools_credited import credited
+from agent.commands.site_setup import checked_setup
 from agent.commands.terminal import FAILED, err, exit_codes
 from agent.runtime import logs
-from agent.runtime.setup import load_setup
 from agent.site.pools.suggestion import Uses, suggestion, uses_of
 
-__all__ = ["credited", "suggest"]
+__all__ = ["credited", "show", "suggest"]
 
 
-def suggest(config: Path, *, as_json: bool) -> None:
+def show(
+    *,
+    config: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    read: bool,
+    as_json: bool,
+) -> None:
+    """Print where the site's work goes."""
+    with exit_codes():
+        if read:
+            answer = pools_table.read(config)
+        else:
+            answer = pools_table.asked(config, url=url, token_file=token_file, ca_file=ca_file)
+        if as_json:
+            write_json(answer)
+        else:
+            pools_table.print_pools(answer)
+
+
+def suggest(config: Path | None, *, as_json: bool) -> None:
     """Print the proposed allow-list."""
     with exit_codes():
-        setup = load_setup(config)
+        setup = checked_setup(config, "pools suggest")
         logs.set_up("error", setup.config.log.format)
         found = asyncio.run(_read(Agent(setup)))
         if as_json:

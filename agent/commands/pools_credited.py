@@ -11,13 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.commands.machine_output import write_json
+from agent.commands.site_setup import checked_setup
 from agent.commands.terminal import FAILED, err, exit_codes, out
 from agent.errors import HistoryError
 from agent.history.minutes import Row
 from agent.history.reader import read_history
 from agent.pool_accounts.accounts import PoolAccounts
 from agent.runtime import logs
-from agent.runtime.setup import Setup, load_setup
+from agent.runtime.setup import Setup
 from agent.site.credited.account import AccountState
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, Compared, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
@@ -26,10 +27,10 @@ from agent.text.numbers import ABSENT, hashrate_text
 STEP_S = 60
 
 
-def credited(config: Path, *, as_json: bool) -> None:
+def credited(config: Path | None, *, as_json: bool) -> None:
     """Print what each account's pool credits over 1 h and 24 h, beside what units reported and delivered."""
     with exit_codes():
-        setup = load_setup(config)
+        setup = checked_setup(config, "pools credited")
         logs.set_up("error", setup.config.log.format)
         sections = setup.config.pool_account
         if not sections:

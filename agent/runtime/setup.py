@@ -182,7 +182,8 @@ def load_setup(
     mistakes.extend(check_owners(config.pools, ledger, str(path)))
     token = _read(lambda: _token(config.api.token_file, "api.token_file"), None, mistakes)
     viewer_token = _read(lambda: _token(config.api.viewer_token_file, "api.viewer_token_file"), None, mistakes)
-    web_file = _read(lambda: read_door(config.web, str(path), web_config_file), None, mistakes)
+    kept = None if before is None else before.web_file
+    web_file = _read(lambda: read_door(config.web, str(path), web_config_file, kept=kept), None, mistakes)
     unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
     no_logins: tuple[ForeignLogin, ...] = ()
     foreign_logins = _read(
@@ -251,19 +252,28 @@ def _token(path: Path | None, where: str) -> Token | None:
     return None if path is None else read_token(path, where=where)
 
 
-def read_door(section: WebSection, file: str, instead: Path | None = None) -> WebFile | None:
+def read_door(
+    section: WebSection, file: str, instead: Path | None = None, *, kept: WebFile | None = None
+) -> WebFile | None:
     """Return the web configuration; None without one.
 
     Args:
         section: The section ``[web]``, which names it.
         file: Name of the configuration in messages.
         instead: The file that the command line names instead.
+        kept: Its content in force, which a running server keeps, and reports, while the file has a mistake: a wrong
+            certificate must not keep a ledger from being reloaded.
 
     Raises:
         ConfigError: With its mistakes, and the operators who are no users of it.
     """
     path = instead or section.config_file
-    web_file = None if path is None else read_web_file(path)
+    try:
+        web_file = None if path is None else read_web_file(path)
+    except ConfigError:
+        if kept is None:
+            raise
+        web_file = kept
     users = {} if web_file is None else web_file.users
     where = "web.config_file, which is not set" if path is None else str(path)
     unknown = [name for name in section.operators if name not in users]

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -259,6 +259,17 @@ _hashsight() {
         " pools credited --config" | " pools credited -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
+        " pools show --config" | " pools show -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools show --url")
+            return ;;
+        " pools show --token-file")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools show --ca-file")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
         " pools suggest --config" | " pools suggest -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
@@ -424,10 +435,13 @@ _hashsight() {
             has_files=1
             ;;
         " pools")
-            [[ $word == -* ]] && words="-h --help" || words="credited suggest"
+            [[ $word == -* ]] && words="-h --help" || words="credited show suggest"
             ;;
         " pools credited")
             [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
+            ;;
+        " pools show")
+            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --read --json -h --help" || words=""
             ;;
         " pools suggest")
             [[ $word == -* ]] && words="--config -c --json -h --help" || words=""

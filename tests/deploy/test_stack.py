@@ -35,6 +35,11 @@ async def test_stack_comes_up_and_goes_away(tmp_path: Path) -> None:
         await until(is_summed, running)
         alertmanagers = (await get_json(f"{server}/api/v1/alertmanagers"))["data"]["activeAlertmanagers"]
         assert [each["url"] for each in alertmanagers] == [f"{found['Alertmanager']}api/v2/alerts"]
+
+        async def is_on_the_wall() -> bool:
+            return "Alerts firing" in (await get(f"{found['status page']}wall"))[1]
+
+        await until(is_on_the_wall, running)
         assert (await get_json(found["what is true"]))["site"]["hashrate_hs"] > 0
         running.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENT_S):

@@ -6,20 +6,19 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from agent.exporters.mqtt.changes import Change
 from agent.exporters.mqtt.messages import (
-    AgentHealth,
     AgentMessage,
     CanaryMessage,
     ContainerMessage,
     CreditedFigures,
-    CurtailmentChanged,
     Envelope,
     ErrorMessage,
     EventMessage,
     FiguresMessage,
     GroupFigures,
     Loss,
-    UnitChanged,
+    PoolSums,
     UnitFacts,
     UnitMessage,
     UnitsMessage,
@@ -89,6 +88,7 @@ class Composer:
             delivered_24h_hs=figures.delivered_24h_hs,
             delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
             pool_accounts=[credited(account) for account in figures.credited],
+            pools=None if figures.pools is None else PoolSums(**figures.pools._asdict()),
         )
 
     def container(self, container: str, figures: Figures, energy: Energy, *, interval_s: float) -> bytes:
@@ -111,7 +111,7 @@ class Composer:
         units = [facts(status) for status in statuses]
         return self._compose_next(UnitsMessage, self.topics.units, at, units=units)
 
-    def event(self, event: UnitChanged | CurtailmentChanged | AgentHealth, *, at: float) -> bytes:
+    def event(self, event: Change, *, at: float) -> bytes:
         """Return a message about a change."""
         return self._compose_next(EventMessage, self.topics.events, at, event=event)
 
@@ -181,4 +181,5 @@ def facts(status: UnitStatus) -> UnitFacts:
         hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
         uptime_s=fresh.uptime_s if fresh is not None else None,
         error_reason=status.error.reason if status.error is not None else None,
+        pool_class=status.work.pool_class if status.work is not None else None,
     )

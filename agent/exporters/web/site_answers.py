@@ -18,13 +18,16 @@ from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.repair_answers import RepairAnswer, RepairsAnswer
 from agent.exporters.web.responses import ErrorAnswer
-from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.exporters.web.times import age_s, time_of
+from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer
 from agent.exporters.web.unread_answers import UnreadAnswer
+from agent.exporters.web.work_answers import PoolsAnswer
 from agent.site.credited.account import AccountCredit
 from agent.site.credited.verdict import Odd, Verdict
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
+from agent.site.pools.work import PoolClass
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -56,6 +59,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
             were at their last poll, and are not covered.
         units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
+        diverted_units, diverted_hs: Units whose work goes to an address that is not the site's, and their measured
+            hashrate: a part of operating, and of no loss. Null where ``[pools]`` names no destination.
     """
 
     units: int
@@ -84,6 +89,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     overdue_units: int
     overdue_hs: float
     units_by_reason: dict[Reason, int]
+    diverted_units: int | None
+    diverted_hs: float | None
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +146,13 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Sums of one model."""
 
     model: str
+    figures: GroupAnswer
+
+
+class OwnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one owner's units."""
+
+    owner: str
     figures: GroupAnswer
 
 
@@ -228,6 +242,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units_by_reader: Units whose reading counts, by the reader that read them.
         firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
         operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
+        owners: By the owner in the ledger; empty where no unit has one.
+        units_by_pool_class, hashrate_hs_by_pool_class: Units and measured hashrate by what the destination of their
+            work is; null where ``[pools]`` names no destination. ``/api/v1/pools`` lists the destinations.
     """
 
     site: str
@@ -265,6 +282,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
     models: list[ModelAnswer] | None
+    owners: list[OwnerAnswer] | None
+    units_by_pool_class: dict[PoolClass, int] | None
+    hashrate_hs_by_pool_class: dict[PoolClass, float] | None
 
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
@@ -275,6 +295,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/identity": IdentityAnswer,
     "/api/v1/discovery": DiscoveryAnswer,
     "/api/v1/unread": UnreadAnswer,
+    "/api/v1/pools": PoolsAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
     "/api/v1/repairs": RepairsAnswer,
     "/api/v1/repairs/{id}": RepairAnswer,
@@ -373,6 +394,11 @@ def site_answer(
         models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
         if figures
         else None,
+        owners=[OwnerAnswer(owner=name, figures=_group(sums)) for name, sums in figures.by_owner.items()]
+        if figures
+        else None,
+        units_by_pool_class=figures.pools.units_by_class if figures and figures.pools else None,
+        hashrate_hs_by_pool_class=figures.pools.hs_by_class if figures and figures.pools else None,
     )
 
 

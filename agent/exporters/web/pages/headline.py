@@ -83,6 +83,8 @@ def _tiles(figures: SiteFigures) -> str:
     ]
     if site.uplift_hs:
         tiles.append(("Uplift", hashrate_text(site.uplift_hs), "above nameplate"))
+    if site.diverted_hs is not None and site.diverted_units:
+        tiles.append(("Diverted", hashrate_text(site.diverted_hs), f"of operating, {units_text(site.diverted_units)}"))
     tiles += power_tiles(figures)
     tiles += credited_tiles(figures)
     listed = "".join(
