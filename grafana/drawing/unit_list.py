@@ -57,9 +57,9 @@ def _worst_units() -> str:
     return f"topk({SHOWN}, {_lost(_KEYS)})"
 
 
-def _of_the_worst(series: str, *more: str, how: str = "max") -> str:
+def _of_the_worst(series: str, *more: str) -> str:
     """Return a query for one figure of the listed units; the others are left out before anything is summed up."""
-    return f"{how} by ({', '.join((_KEYS, *more))}) (\n{series}\nand on ({_KEYS}) {_worst_units()}\n)"
+    return f"max by ({', '.join((_KEYS, *more))}) (\n{series}\nand on ({_KEYS}) {_worst_units()}\n)"
 
 
 def _unit_links() -> dict[str, Any]:
@@ -76,7 +76,6 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"miner_reason{_SITE}", "reason")),
         column(_of_the_worst(f"{HOTTEST_CHIPS}{_chosen()}")),
         column(f"time() - {_of_the_worst(f'miner_last_reading_timestamp_seconds{_SITE}')}"),
-        column(_of_the_worst(f"miner_board_chips{_SITE}", how="min")),
     ]
     columns = {
         "unit": Column(title="unit", **_unit_links()),
@@ -96,7 +95,6 @@ def _worst() -> parts.Table:
             title="Of nameplate", unit=RATIO, steps=((0, "red"), (0.8, "orange"), (0.97, "green")), decimals=1
         ),
         "Value #E": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
-        "Value #G": Column(title="Fewest chips on a board", decimals=0),
         "Value #F": Column(
             title="Last reading",
             unit=parts.SECONDS,

@@ -1,20 +1,27 @@
 """CPU of judging where work goes: the same site with and without an allow-list, in turn, in one process.
 
     python tests/bench/bench_pools.py [--units 100] [--runs 5] [--mix S21:200=100%]
+    python tests/bench/bench_pools.py --whole [--units 5000] [--minutes 6]
 
 A run is thirty polls of each unit, and after each sweep what an agent does once an interval by default: figures, a
 scrape, the snapshot. That is five minutes at ten seconds, so that the slow poll of every unit and its turns are in it.
 The two sites are measured in turn: other load does not change a ratio.
+
+With ``--whole`` two whole agents poll the same units at the same time every ten seconds, one with and one without an
+allow-list, each with history and MQTT and scraped in full every 15 s: the CPU of their processes is compared.
 """
 
 import argparse
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_farm import simulated_site, verdict
+from bench_farm import asked, broker, free_port, simulated_site, verdict
+from bench_hour import agent_process, counters, wait_until_served
 
 from agent.app import Agent
 from agent.runtime import garbage, logs
@@ -46,8 +53,13 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=100)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--mix", default="S21:200=100%")
+    parser.add_argument("--whole", action="store_true", help="compare whole agents")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of whole agents, after one to warm up")
     arguments = parser.parse_args()
     logs.set_up("error")
+    if arguments.whole:
+        _compare_agents(arguments.units, arguments.minutes, arguments.mix)
+        return
     measured: dict[str, list[Measured]] = {"off": [], "on": []}
     with simulated_site(arguments.units, mix=arguments.mix, base="127.60.0.1") as site:
         on = site.config.with_name("pools.toml")
@@ -61,6 +73,43 @@ def main() -> None:
         print(f"{name:<8}{cpu_us:>14.1f}{requests:>16.3f}")
     ratio = statistics.median(on.cpu_us / off.cpu_us for off, on in zip(*measured.values(), strict=True))
     verdict(ratio <= MOST_RATIO, f"pools judged: {ratio:.3f} times the CPU", f"{MOST_RATIO:g}")
+
+
+def _compare_agents(units: int, minutes: float, mix: str) -> None:
+    """Run both agents at once, and print what a poll costs each."""
+    with (
+        broker() as mqtt,
+        simulated_site(units, mix=mix, base="127.60.0.1", more=mqtt) as site,
+        tempfile.TemporaryDirectory(prefix="hashsight-pools-") as folder,
+    ):
+        other, port = Path(folder) / "site.toml", free_port()
+        text = site.config.read_text(encoding="utf-8").replace(f":{site.web_port}", f":{port}")
+        other.write_text(text.replace('name = "bench"', 'name = "bench-pools"') + ALLOWED, encoding="utf-8")
+        for file in site.config.parent.glob("*.csv"):
+            shutil.copy(file, folder)
+        with agent_process(site.config) as off, agent_process(other) as on:
+            ports = {off.pid: site.web_port, on.pid: port}
+            for process in (off, on):
+                wait_until_served(process, ports[process.pid])
+            _scraped(ports, 60.0)
+            before = {pid: counters(pid, at) for pid, at in ports.items()}
+            _scraped(ports, minutes * 60)
+            spent = {}
+            for pid, at in ports.items():
+                now = counters(pid, at)
+                spent[pid] = (now.cpu_s - before[pid].cpu_s) / (now.polls - before[pid].polls) * 1e6
+            print(f"whole agents: {spent[off.pid]:.0f} us a poll without pools, {spent[on.pid]:.0f} us with")
+            ratio = spent[on.pid] / spent[off.pid]
+            verdict(ratio <= MOST_RATIO, f"pools judged: {ratio:.3f} times the CPU of an agent", f"{MOST_RATIO:g}")
+
+
+def _scraped(ports: dict[int, int], seconds: float) -> None:
+    """Scrape both agents in full every 15 s for some time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for port in ports.values():
+            asked(port, "GET", "/metrics", accept_encoding="gzip")
+        time.sleep(min(15.0, max(0.0, until - time.monotonic())))
 
 
 async def _measure(config: Path) -> Measured:
