@@ -17,8 +17,18 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 4.0
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RULES = CHECKOUT / "grafana/rules"
-ALERTMANAGER = CHECKOUT / "deploy/alertmanager.yml"
+SHARED = Path(sys.prefix) / "share/hashsight"
+"""What the wheel and the Debian package install beside the code."""
+
+
+def shipped(in_checkout: str, in_share: str) -> Path:
+    """Return a shipped file or folder: the checkout's, or else the installed one."""
+    path = CHECKOUT / in_checkout
+    return path if path.exists() else SHARED / in_share
+
+
+RULES = shipped("grafana/rules", "rules")
+ALERTMANAGER = shipped("deploy/alertmanager.yml", "alertmanager.yml")
 ALERTMANAGER_NAMES = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
 
 PROMETHEUS = """\
@@ -56,8 +66,6 @@ async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tu
 
 async def start_prometheus(programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float) -> list[str]:
     """Start Prometheus, scraping the agent, and Alertmanager behind it, as far as they are installed.
-
-    Rules and Alertmanager need a checkout: the installed package ships neither the rules nor a configuration.
 
     Args:
         programs: Stops them on exit.

@@ -22,6 +22,8 @@ LEDGER = (
     "u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed\n"
 )
 BUILD_S = 120
+GRAFANA_PARTS = ("dashboards", "rules", "runbooks", "provisioning/dashboards", "provisioning/datasources")
+DEPLOYED = ("*.example.*", "*.service", "prometheus*.yml", "alertmanager.yml", "mosquitto.*")
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,51 @@ def test_the_examples_come_with_the_wheel(clean: Path, tmp_path: Path) -> None:
         command = [str(clean / "hashsight"), "check", "--config", name]
         done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_dashboards_and_rules_come_with_the_wheel(clean: Path) -> None:
+    """Everything that Prometheus, Grafana and systemd need is installed in share/hashsight, byte for byte."""
+    share = clean.parent / "share" / "hashsight"
+    grafana = {f"{part}/{path.name}": path for part in GRAFANA_PARTS for path in (ROOT / "grafana" / part).glob("*.*")}
+    del grafana["rules/README.md"]
+    deployed = {path.name: path for pattern in DEPLOYED for path in (ROOT / "deploy").glob(pattern)}
+    for name, path in (grafana | deployed).items():
+        assert (share / name).read_bytes() == path.read_bytes(), name
+    assert {path.name for path in (share / "rules").iterdir()} == {"alerts.yml", "fleet.yml", "periods.yml", "site.yml"}
+
+
+def test_the_demo_finds_the_rules_of_the_wheel(clean: Path, tmp_path: Path) -> None:
+    """Without a checkout the demo's Prometheus and Alertmanager get the installed rules and configuration."""
+    code = "from agent.commands.demo_programs import ALERTMANAGER, RULES; print(RULES, ALERTMANAGER)"
+    command = [str(clean / "python"), "-E", "-c", code]
+    found = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
+    share = clean.parent / "share" / "hashsight"
+    assert found.stdout.split() == [str(share / "rules"), str(share / "alertmanager.yml")]
+    assert all(Path(name).exists() for name in found.stdout.split())
+
+
+@pytest.mark.slow
+def test_pip_alone_makes_a_site(built: dict[str, Path], tmp_path: Path) -> None:
+    """With nothing but the wheel and what pip brings with it, a site is begun, checked, read and demonstrated."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    programs = tmp_path / "venv/bin"
+    pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, str(built["wheel"])], check=True, timeout=900, capture_output=True)
+    subprocess.run([*pip[:-2], "check"], check=True, timeout=PATIENT_S, capture_output=True)
+
+    def ran(*words: str) -> str:
+        command = [str(programs / "hashsight"), *words]
+        done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "--units" in ran("demo", "--help")
+    init = ("init", "site", "--name", "alpha", "--zone", "UTC", "--network", "127.0.0.0/8", "--no-scan")
+    ran(*init)
+    (tmp_path / "site/ledger.csv").write_text(LEDGER, encoding="utf-8")
+    assert "200.00 TH/s" in ran("check", "--config", "site/site.toml")
+    assert "deployed" in ran("once", "--config", "site/site.toml")
+    assert "ended" in ran("demo", "--units", "3", "--seconds", "1") or True
 
 
 async def test_a_farm_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:
