@@ -1,5 +1,6 @@
 """The Debian package in a bare Debian 12 without network: installed, run, upgraded, removed and purged."""
 
+import contextlib
 import importlib
 import json
 import re
@@ -21,8 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.program("dpkg-deb", "mmdebstrap", "n
 NEWER = "9.9"
 CONFIG = "/etc/hashsight/site.toml"
 LEDGER = "/etc/hashsight/ledger.csv"
-SITE = "http://127.0.0.1:9184/api/v1/site"
-READ_SITE = f"from urllib.request import urlopen; print(urlopen('{SITE}').read().decode())"
+PYTHON = "/usr/lib/hashsight/bin/python"
+READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:9184/{}').read().decode())"
 
 
 @pytest.fixture(scope="module")
@@ -117,18 +118,35 @@ def test_from_installation_to_purge(debian: BareDebian, package: Path, newer: Pa
     assert debian.run("dpkg-query", "-W", "hashsight", status=1).said
 
 
-def _runs_a_site(debian: BareDebian, tmp_path: Path) -> None:
-    """Do as deploy/README.md says with simulated units, and see them polled."""
-    edit(debian, {'name = "example-1"': 'name = "north-1"', '"10.20.0.0/16"': '"127.0.0.0/8"'})
+@contextlib.contextmanager
+def units(debian: BareDebian, log: Path) -> Iterator[str]:
+    """Run twelve simulated units at port 4028 of loopback addresses; yield their network."""
     farm = ("hashsight-sim", "farm", "--units", "12", "--seed", "7", "--ledger-out", "/root/farm.csv")
-    with debian.running(*farm, log=tmp_path / "farm.log"):
+    with debian.running(*farm, log=log):
         debian.until("test", "-s", "/root/farm.csv")
         hosts = re.findall(r"127\.[\d.]+", debian.path("/root/farm.csv").read_text(encoding="utf-8"))
         assert len(hosts) == 12
-        network = f"{hosts[0].rpartition('.')[0]}.0/24"
-        debian.run("hashsight", "scan", network, "-c", CONFIG, "--out", "/root/proposal.csv")
-        debian.run("hashsight", "ledger", "import", "/root/proposal.csv", "--kind", "new", "-c", CONFIG)
-        assert "north-1" in debian.run("hashsight", "check", "-c", CONFIG).said
+        yield f"{hosts[0].rpartition('.')[0]}.0/24"
+
+
+def enter(debian: BareDebian, network: str) -> None:
+    """Do as deploy/README.md says from the two edited lines to the check."""
+    edit(debian, {'name = "example-1"': 'name = "north-1"', '"10.20.0.0/16"': '"127.0.0.0/8"'})
+    debian.run("hashsight", "scan", network, "-c", CONFIG, "--out", "/root/proposal.csv")
+    debian.run("hashsight", "ledger", "import", "/root/proposal.csv", "--kind", "new", "-c", CONFIG)
+    assert "north-1: 12 units deployed" in debian.run("hashsight", "check", "-c", CONFIG).said
+
+
+def polled(debian: BareDebian) -> int:
+    """Return the number of units that hash by the agent's own words, once it is ready."""
+    debian.until(PYTHON, "-c", READ.format("readyz"))
+    site = json.loads(debian.run(PYTHON, "-c", READ.format("api/v1/site")).said)
+    return int(site["states"]["hashing"])
+
+
+def _runs_a_site(debian: BareDebian, tmp_path: Path) -> None:
+    with units(debian, tmp_path / "farm.log") as network:
+        enter(debian, network)
         agent = (
             "setpriv",
             "--reuid=hashsight",
@@ -140,9 +158,73 @@ def _runs_a_site(debian: BareDebian, tmp_path: Path) -> None:
             CONFIG,
         )
         with debian.running(*agent, log=tmp_path / "agent.log") as process:
-            ready = "from urllib.request import urlopen; urlopen('http://127.0.0.1:9184/readyz')"
-            debian.until("/usr/lib/hashsight/bin/python", "-c", ready)
-            site = json.loads(debian.run("/usr/lib/hashsight/bin/python", "-c", READ_SITE).said)
-            print(json.dumps(site)[:3000])
+            assert polled(debian) == 12
             assert process.poll() is None
         assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareDebian]:
+    """Yield a Debian whose first process is systemd; skip where it does not come up."""
+    with bare_debian(tmp_path_factory.mktemp("booted"), is_booted=True) as made:
+        state = made.run("systemctl", "is-system-running", "--wait", status=None).said.strip()
+        if state not in {"running", "degraded"}:
+            pytest.skip(f"systemd does not come up in a namespace of this machine: {state}")
+        yield made
+
+
+def test_under_a_running_systemd(booted: BareDebian, package: Path, newer: Path, tmp_path: Path) -> None:
+    """The service starts once it is configured, refuses a bad reload, and is restarted by an upgrade if it ran."""
+
+    def shown(name: str) -> str:
+        return booted.run("systemctl", "show", "--value", "-p", name, "hashsight").said.strip()
+
+    put(booted, package)
+    assert (shown("UnitFileState"), shown("ActiveState")) == ("enabled", "inactive")
+    with units(booted, tmp_path / "farm.log") as network:
+        enter(booted, network)
+        booted.run("systemctl", "start", "hashsight")
+        assert polled(booted) == 12
+        assert shown("User") == "hashsight"
+        first = shown("MainPID")
+
+        booted.run("systemctl", "reload", "hashsight")
+        ledger = booted.path(LEDGER)
+        sound = ledger.read_text(encoding="utf-8")
+        ledger.write_text(f"{sound}u13,S21,200,8.8.8.8\n", encoding="utf-8")
+        booted.run("systemctl", "reload", "hashsight", status=1)
+        assert "8.8.8.8" in booted.run("journalctl", "-u", "hashsight", "--no-pager").said
+        ledger.write_text(sound, encoding="utf-8")
+        assert (shown("ActiveState"), shown("MainPID"), polled(booted)) == ("active", first, 12)
+
+        put(booted, newer)
+        assert shown("ActiveState") == "active"
+        assert shown("MainPID") != first
+        assert polled(booted) == 12
+    booted.run("systemctl", "stop", "hashsight")
+    booted.run("apt-get", "install", "-y", "--reinstall", f"/root/{newer.name}")
+    assert shown("ActiveState") == "inactive"
+    booted.run("systemctl", "start", "hashsight")
+    booted.run("apt-get", "remove", "-y", "hashsight")
+    assert booted.run("systemctl", "is-active", "hashsight", status=None).said.strip() == "inactive"
+    put(booted, newer)
+    assert shown("ActiveState") == "active"
+
+
+def test_part_4_of_the_guide_word_by_word(booted: BareDebian, package: Path) -> None:
+    """Typed as it stands, Prometheus and Alertmanager listen on loopback alone, without a private address."""
+    put(booted, package)
+    before = booted.path("/etc/prometheus/prometheus.yml")
+    part = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("**4. ")[2].partition("**5. ")[0]
+    commands = re.findall(r"^    (.*)$", part, re.MULTILINE)
+    script = "\n".join(command for command in commands if not command.startswith("ss "))
+    script = script.replace("apt-get install", "apt-get install -y")
+    booted.run("sh", "-ec", script)
+    assert "job_name: hashsight" not in before.read_text(encoding="utf-8")
+    for port, path in ((9090, "-/ready"), (9093, "-/ready")):
+        booted.until(PYTHON, "-c", f"from urllib.request import urlopen; urlopen('http://127.0.0.1:{port}/{path}')")
+    listening = booted.run("cat", "/proc/net/tcp", "/proc/net/tcp6").said
+    # The state 0A is LISTEN; an address is the bytes of an integer, so loopback ends in 7F.
+    found = re.findall(r"^ *\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F:]+ 0A ", listening, re.MULTILINE)
+    assert {int(port, 16) for _, port in found} >= {9090, 9093}
+    assert {address for address, _ in found} == {"0100007F"}

@@ -23,6 +23,8 @@ MAKING_S = 900
 # What the package depends on, and what a role needs of the machine that it is run on: fetched, not installed.
 FETCHED = ("adduser", "libgcc-s1", "media-types", "python3.11", "tzdata", "python3", "python3-apt")
 BOOTED = ("systemd", "systemd-sysv", "dbus")
+# What the guide's part 4 installs.
+FETCHED_BOOTED = ("prometheus", "prometheus-alertmanager")
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -175,7 +177,8 @@ def _first_inside(outside: int) -> int:
 def _archive(*, is_booted: bool) -> Path:
     """Return the archive of a bare Debian; made if there is none of this kind yet, which takes a minute."""
     installed = BOOTED if is_booted else ()
-    kind = hashlib.sha256(" ".join((*FETCHED, *installed)).encode()).hexdigest()[:8]
+    fetched = (*FETCHED, *(FETCHED_BOOTED if is_booted else ()))
+    kind = hashlib.sha256(" ".join((*fetched, *installed)).encode()).hexdigest()[:8]
     kept = CACHE / f"bookworm-{kind}.tar"
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
