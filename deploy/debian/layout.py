@@ -35,6 +35,9 @@ def lay_out(tree: Path, *, version: str, epoch: int) -> None:
     shutil.move(tree / "usr/lib/hashsight/share/hashsight", shared)
     # The agent looks for what it shares below its own prefix.
     (tree / "usr/lib/hashsight/share/hashsight").symlink_to("../../../share/hashsight")
+    # The package has services of its own.
+    for name in SERVICES:
+        (shared / name).unlink()
     (shared / "ledger.first.csv").write_text(first_ledger(), encoding="utf-8")
     _commands(tree)
     _services(tree)
@@ -83,7 +86,7 @@ def _services(tree: Path) -> None:
 def _documents(folder: Path, *, version: str, epoch: int) -> None:
     for source, name in ((DEPLOY / "README.md", "README.md"), (HERE / "copyright", "copyright")):
         shutil.copy(source, _place(folder / name))
-    shutil.copytree(ROOT / "grafana/runbooks", folder / "runbooks")
+    (folder / "runbooks").symlink_to("../../hashsight/runbooks")
     date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(epoch))
     entry = f"hashsight ({version}) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- {MAINTAINER}  {date}\n"
     compress(folder / "changelog.gz", entry.encode())

@@ -1,20 +1,17 @@
 """The Ansible role: its checker finds nothing, and it installs the package in a bare Debian 12 without network."""
 
-import importlib
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bare_debian import BareDebian, bare_debian
+from debian_packages import whole_package
 from paths import DEPLOY, ROOT
-
-from agent import __version__
 
 ANSIBLE = ROOT / ".venv/ansible/bin"
 ROLE = DEPLOY / "ansible"
@@ -56,12 +53,7 @@ def _environment(home: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the package of this checkout."""
-    sys.path.insert(0, str(DEPLOY / "debian"))
-    try:
-        builder = importlib.import_module("build")
-    finally:
-        sys.path.remove(str(DEPLOY / "debian"))
-    return Path(builder.build(tmp_path_factory.mktemp("package"), "amd64", __version__, level=0))
+    return whole_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,16 @@
 """The Debian package in a bare Debian 12 without network: installed, run, upgraded, removed and purged."""
 
 import contextlib
-import importlib
 import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from bare_debian import BareDebian, bare_debian, require
+from debian_packages import whole_package
 from paths import DEPLOY
 from patience import PATIENT_S
 
@@ -27,20 +25,10 @@ READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:9184
 
 
 @pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    """Return the builder's module."""
-    sys.path.insert(0, str(DEPLOY / "debian"))
-    try:
-        return importlib.import_module("build")
-    finally:
-        sys.path.remove(str(DEPLOY / "debian"))
-
-
-@pytest.fixture(scope="module")
-def package(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the package of this checkout, with all locked packages inside."""
     require()
-    return Path(builder.build(tmp_path_factory.mktemp("package"), "amd64", __version__, level=0))
+    return whole_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +129,7 @@ def polled(debian: BareDebian) -> int:
     """Return the number of units that hash by the agent's own words, once it is ready."""
     debian.until(PYTHON, "-c", READ.format("readyz"))
     site = json.loads(debian.run(PYTHON, "-c", READ.format("api/v1/site")).said)
-    return int(site["states"]["hashing"])
+    return int(site["site"]["units_by_state"]["hashing"])
 
 
 def _runs_a_site(debian: BareDebian, tmp_path: Path) -> None:

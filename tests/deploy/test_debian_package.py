@@ -1,7 +1,6 @@
 """The Debian package, file by file: built without the locked packages, which take a minute."""
 
 import gzip
-import importlib
 import re
 import stat
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from debian_packages import builder
 from paths import DEPLOY, ROOT
 from patience import PATIENT_S
 
@@ -23,17 +23,13 @@ CONTROL_SCRIPTS = {"postinst", "postrm", "prerm"}
 
 
 @pytest.fixture(scope="module")
-def builder() -> ModuleType:
+def build() -> ModuleType:
     """Return the builder's module."""
-    sys.path.insert(0, str(DEPLOY / "debian"))
-    try:
-        return importlib.import_module("build")
-    finally:
-        sys.path.remove(str(DEPLOY / "debian"))
+    return builder()
 
 
 @pytest.fixture(scope="module")
-def package(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(build: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a package that holds the project alone, unpacked by dpkg-deb."""
     venv_tree = sys.modules["venv_tree"]
 
@@ -44,7 +40,7 @@ def package(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("package")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOURCE_DATE_EPOCH", str(EPOCH))
-        first, second = (builder.build(folder / name, "amd64", "9.9", fill=fill, level=0) for name in ("one", "two"))
+        first, second = (build.build(folder / name, "amd64", "9.9", fill=fill, level=0) for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
     subprocess.run(["dpkg-deb", "--raw-extract", first, folder / "tree"], check=True, timeout=PATIENT_S)
     subprocess.run(["dpkg-deb", "--fsys-tarfile", first], check=True, stdout=(folder / "tree.tar").open("wb"))
@@ -163,14 +159,14 @@ def test_maintainer_scripts_are_shell(package: Path, name: str) -> None:
     subprocess.run(["sh", "-n", str(script)], check=True, timeout=PATIENT_S)
 
 
-def test_the_version_is_the_projects(builder: ModuleType) -> None:
+def test_the_version_is_the_projects(build: ModuleType) -> None:
     """Without a word on the command line the package has the agent's version, and the simulators have the same."""
-    assert builder.version_of() == __version__
+    assert build.version_of() == __version__
     assert f'__version__ = "{__version__}"' in (ROOT / "simulators/__init__.py").read_text(encoding="utf-8")
 
 
-def test_without_a_time_nothing_is_built(builder: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_time_nothing_is_built(build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """A time that is no number is refused before any work."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
-    with pytest.raises(builder.BuildError, match="SOURCE_DATE_EPOCH"):
-        builder.build_time()
+    with pytest.raises(build.BuildError, match="SOURCE_DATE_EPOCH"):
+        build.build_time()
