@@ -189,6 +189,11 @@ class Agent:
         """The poller, from `polling` on."""
         return self._polling.poller
 
+    @property
+    def other_process(self) -> int | None:
+        """A process of this machine that polled the same site when `polling` began; as of `Polling`."""
+        return self._polling.other_process
+
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
         """Hold the sockets that polling needs while the block runs; nothing is polled yet."""

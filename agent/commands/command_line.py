@@ -24,6 +24,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "run": "Watch a site: poll its units, serve /metrics, the JSON API and the status page.",
     "check": "Check configuration and ledger and print what is deployed now. Opens no socket.",
     "once": "Poll every unit once and print the site's figures and its worst units.",
+    "top": "Show a site live in the terminal: headline, losses, containers, and the worst units with what ails them.",
     "read": "Read one unit once and print everything it reports.",
     "record": "Record what a unit says, byte for byte, as a capture that can be replayed. Only reads.",
     "scan": "Find the units in address ranges, say what they are, and propose a ledger. Changes nothing.",
@@ -37,6 +38,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "fleet": "Serve one page over the agents of many sites: totals, sites side by side, and each site's own pages.",
     "mqtt": "Watch what is published over MQTT, and test the broker connection.",
     "curtail": "Declare, stop and list curtailments at a running agent.",
+    "doctor": "Look for what keeps a site from being watched well: network, clock, limits, files, neighbours.",
 }
 
 
@@ -89,6 +91,8 @@ app = typer.Typer(
     cls=_Subcommands,
     name="hashsight",
     no_args_is_help=True,
+    # Every command takes over these names from the group above it.
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Operating versus deployed hashrate of a Bitcoin mining site, and what took the rest.",
     epilog="Exit status: 0 success, 1 failure, 2 wrong configuration or command line.",

@@ -5,7 +5,7 @@ the same names and parameters. Help and completion import the first only, which 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from inspect import cleandoc
@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+EXAMPLES = "Examples:"
+"""The line above the examples of a command's help."""
 
 _Declaration = TypeVar("_Declaration", bound=Callable[..., None])
 
@@ -28,16 +31,21 @@ def work_of(declaration: Callable[..., None]) -> Callable[..., None]:
     return work
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[_Declaration], _Declaration]:
+def command(
+    app: typer.Typer, name: str | None = None, *, examples: Sequence[str] = ()
+) -> Callable[[_Declaration], _Declaration]:
     """Declare a command of `app`: the decorated signature is its options, the docstring its help.
 
     Args:
         app: The subcommand, or the group of subcommands.
         name: Name in a group; the function's if left out.
+        examples: Command lines for the end of its help.
     """
 
     def declare(declaration: _Declaration) -> _Declaration:
-        @app.command(name, cls=_Command, help=_unwrapped(declaration.__doc__ or ""))
+        epilog = "\n\n".join((EXAMPLES, *examples)) if examples else None
+
+        @app.command(name, cls=_Command, help=_unwrapped(declaration.__doc__ or ""), epilog=epilog)
         @wraps(declaration)
         def run(**options: Any) -> None:
             work_of(declaration)(**options)

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
 import typer
 from rich.console import Group
 from rich.live import Live
@@ -19,7 +20,8 @@ from rich.text import Text
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
 from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
-from agent.commands.site_summary import headline, site_summary
+from agent.commands.machine_output import write_lines
+from agent.commands.site_summary import headline, site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.runtime import logs
 from agent.runtime.process import run_loop, run_until_signalled
@@ -51,7 +53,7 @@ level = "error"
 """
 
 
-def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: float | None) -> None:
+def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: float | None, as_json: bool) -> None:
     """Run simulators and agent until a signal, or for some seconds."""
     with exit_codes():
         try:
@@ -68,6 +70,7 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
                         listen=Endpoint(str(host), port),
                         seed=seed,
                         seconds=seconds,
+                        as_json=as_json,
                     )
                 )
         except asyncio.CancelledError:
@@ -75,7 +78,14 @@ def demo(*, units: int, interval_s: float, listen: str, seed: int, seconds: floa
 
 
 async def _demo(
-    folder: Path, *, units: int, interval_s: float, listen: Endpoint, seed: int, seconds: float | None
+    folder: Path,
+    *,
+    units: int,
+    interval_s: float,
+    listen: Endpoint,
+    seed: int,
+    seconds: float | None,
+    as_json: bool,
 ) -> None:
     _cancel_on_signals()
     async with AsyncExitStack() as programs:
@@ -95,7 +105,7 @@ async def _demo(
         with err.status("starting Prometheus"):
             lines += await start_prometheus(programs, folder, listen=str(address), interval_s=interval_s)
         lines.append("Ctrl-C stops all of it." if seconds is None else f"Stops after {seconds:g} s.")
-        await _watch(setup, "\n".join(lines), seconds)
+        await _watch(setup, "\n".join(lines), seconds, as_json=as_json)
 
 
 def _cancel_on_signals() -> None:
@@ -117,13 +127,18 @@ class _Shown:
         await self._agent.run()
 
 
-async def _watch(setup: Setup, addresses: str, seconds: float | None) -> None:
+async def _watch(setup: Setup, addresses: str, seconds: float | None, *, as_json: bool) -> None:
     """Run the agent and show its figures: redrawn in place on a terminal, else one line per interval."""
     logs.set_up(setup.config.log.level, setup.config.log.format)
     logs.catch_strays()
     agent = Agent(setup)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, agent.stop.set)
+    if as_json:
+        err.print(addresses, markup=False, soft_wrap=True)
+        agent.timer.on_figures = lambda figures: write_lines([msgspec.json.encode(site_fields(SITE, figures)).decode()])
+        await run_until_signalled(_Shown(agent))
+        return
     if not out.is_terminal:
         out.print(addresses, markup=False, soft_wrap=True)
         agent.timer.on_figures = lambda figures: out.print(headline(SITE, figures.site), soft_wrap=True)

@@ -1,20 +1,21 @@
 """`hashsight history`: the history file as CSV, and two agents' files put together."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from agent.commands.history_source import opened
-from agent.commands.machine_output import write_text
+from agent.commands.machine_output import write_json, write_json_rows, write_text
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.errors import HistoryError
 from agent.files.atomic import sync_folder
 from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
 from agent.history.merging import Merged, merge_histories
+from agent.history.minutes import COLUMNS, Values
 from agent.history.reader import HistoryReader, read_history
 from agent.history.schema import HISTORY
 from agent.history.writer import write_history
@@ -25,9 +26,16 @@ KINDS = ("site", "containers", "changes")
 
 
 def export(
-    period: str | None, *, config: Path | None, history: Path | None, start: str | None, end: str | None, kind: str
+    period: str | None,
+    *,
+    config: Path | None,
+    history: Path | None,
+    start: str | None,
+    end: str | None,
+    kind: str,
+    as_json: bool,
 ) -> None:
-    """Print history as CSV."""
+    """Print history as CSV or JSON."""
     with exit_codes():
         if kind not in KINDS:
             raise usage_error(COMMAND, "--what", kind, f"one of {', '.join(KINDS)} is expected")
@@ -42,11 +50,15 @@ def export(
                     raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
                 bounds = (whole.start, whole.end)
             # Closed before the file is, if writing fails.
+            if as_json:
+                with closing(_rows(reader, kind, *bounds)) as rows:
+                    write_json_rows(rows)
+                return
             with closing(_pieces(reader, kind, *bounds)) as pieces:
                 write_text(pieces)
 
 
-def merge(first: Path, second: Path, *, into: Path) -> None:
+def merge(first: Path, second: Path, *, into: Path, as_json: bool) -> None:
     """Put two agents' histories of one site together in a new file."""
     with exit_codes():
         if into.exists():
@@ -55,6 +67,9 @@ def merge(first: Path, second: Path, *, into: Path) -> None:
             if one.site != other.site:
                 raise HistoryError("foreign", f"{second}: the history of site {other.site}, not of {one.site}")
             merged = _merge_into(into, one, other)
+        if as_json:
+            write_json({f"minutes_{name}": minutes for name, minutes in merged._asdict().items()})
+            return
         for minutes, words in (
             (merged.first, f"of {first} alone"),
             (merged.second, f"of {second} alone"),
@@ -107,3 +122,24 @@ def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Gener
     else:
         yield CHANGE_HEADER
         yield from map(change_line, reader.changes(start, end))
+
+
+def _rows(reader: HistoryReader, kind: str, start: float, end: float) -> Generator[Mapping[str, object], None, None]:
+    """Yield the same rows for JSON, with the columns of the CSV."""
+    if kind == "site":
+        for chunk in reader.chunks(start, end):
+            yield from map(_fields, chunk)
+    elif kind == "containers":
+        for container in reader.containers():
+            for chunk in reader.chunks(start, end, container):
+                yield from ({"container": container, **_fields(values)} for values in chunk)
+    else:
+        for change in reader.changes(start, end):
+            seconds = None if change.until is None else change.until - change.since
+            times = {"since": change.since, "until": change.until, "seconds": seconds}
+            yield {"unit": change.unit_id, "state": change.state, "why": change.why, **times}
+
+
+def _fields(values: Values) -> dict[str, object]:
+    time = datetime.fromtimestamp(values[0] or 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"time": time, **dict(zip(COLUMNS, values, strict=True))}

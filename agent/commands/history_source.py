@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from agent.commands.terminal import usage_error
+from agent.commands.site_file import site_file
 from agent.config.file import load_config
 from agent.history.reader import HistoryReader, read_history
 
@@ -20,13 +20,12 @@ def opened(command: str, *, config: Path | None, history: Path | None) -> Iterat
         history: The history file, which records its own zone; takes precedence over `config`.
 
     Raises:
-        ConfigError: When neither is given, or the configuration is wrong.
+        ConfigError: When neither is given and no configuration is found, or it is wrong.
         HistoryError: When the history cannot be read.
     """
     zone = None
     if history is None:
-        if config is None:
-            raise usage_error(command, "--config", "", "a site configuration is needed, or a history file (--history)")
+        config = site_file(config, command, instead=", or a history file with --history")
         site = load_config(config)
         zone, history = site.site.zone, site.history.path(config)
     reader = read_history(history)

@@ -24,9 +24,10 @@ from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.text.numbers import hashrate_text
 
 
-def show(unit: str | None, *, config: Path, at: str | None, form: Form) -> None:
+def show(unit: str | None, *, config: Path | None, at: str | None, form: Form, as_json: bool) -> None:
     """Print ledger rows."""
     with exit_codes():
+        form = Form.JSON if as_json else form
         site = LedgerSite(config, time.time())
         entries = site.read(site.file)
         if unit is not None:
@@ -46,7 +47,7 @@ def show(unit: str | None, *, config: Path, at: str | None, form: Form) -> None:
             print_journal(unit, site.file)
 
 
-def diff(files: list[Path] | None, *, config: Path, start: str | None, end: str | None, as_json: bool) -> None:
+def diff(files: list[Path] | None, *, config: Path | None, start: str | None, end: str | None, as_json: bool) -> None:
     """Print the differences between two ledgers or moments."""
     with exit_codes():
         site = LedgerSite(config, time.time())
@@ -81,7 +82,7 @@ def diff(files: list[Path] | None, *, config: Path, start: str | None, end: str 
 def set_unit(
     unit: str,
     *,
-    config: Path,
+    config: Path | None,
     at: str | None,
     host: str | None,
     web_port: str | None,
@@ -103,6 +104,7 @@ def set_unit(
     is_removed: bool,
     is_swap: bool,
     is_dry: bool,
+    as_json: bool,
 ) -> None:
     """Change one unit."""
     with exit_codes():
@@ -143,18 +145,19 @@ def set_unit(
         options = [f"--{column.replace('_', '-')}={value}" for column, value in cells.items()]
         flags = {"--removed": is_removed, "--new": is_new, "--swap": is_swap}
         command = ["set", unit, *options, *(flag for flag, is_given in flags.items() if is_given), f"--at={moment}"]
-        change(site, edit, command, is_dry=is_dry)
+        change(site, edit, command, is_dry=is_dry, as_json=as_json)
 
 
 def import_table(
     file: Path,
     *,
-    config: Path,
+    config: Path | None,
     at: str | None,
     kind: list[Kind] | None,
     place: list[str] | None,
     with_guesses: bool,
     is_dry: bool,
+    as_json: bool,
 ) -> None:
     """Import rows of another table, or chosen differences from a proposal."""
     with exit_codes():
@@ -186,6 +189,7 @@ def import_table(
                 command=command,
                 with_guesses=with_guesses,
                 is_dry=is_dry,
+                as_json=as_json,
             )
             return
         if kind:
@@ -196,6 +200,7 @@ def import_table(
             lambda draft: draft.merge(text, str(file), moment, complete=lambda cells: placed_cells(cells, rules)),
             command,
             is_dry=is_dry,
+            as_json=as_json,
         )
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import change_text, counted
-from agent.commands.machine_output import write_lines
+from agent.commands.machine_output import write_json_rows, write_lines
 from agent.commands.terminal import err, out
 from agent.site.ledger.cells import parse_moment
 from agent.site.ledger.edit import Draft, Edited, RowChange
@@ -18,7 +18,9 @@ JOURNAL_LINES_SHOWN = 20
 NOT_LONG_AGO_S = 120.0
 
 
-def change(site: LedgerSite, edit: Callable[[Draft], None], command: Sequence[str], *, is_dry: bool) -> None:
+def change(
+    site: LedgerSite, edit: Callable[[Draft], None], command: Sequence[str], *, is_dry: bool, as_json: bool
+) -> None:
     """Change the ledger and print what changed.
 
     Args:
@@ -26,6 +28,7 @@ def change(site: LedgerSite, edit: Callable[[Draft], None], command: Sequence[st
         edit: Makes the change on a draft.
         command: The command's words, for the journal.
         is_dry: Only print what would change.
+        as_json: Print the changed rows as JSON.
     """
     if is_dry:
         draft = Draft(ledger_text(site.file), str(site.file), site.rules)
@@ -38,7 +41,7 @@ def change(site: LedgerSite, edit: Callable[[Draft], None], command: Sequence[st
             edited = draft.finish()
             if edited.changes:
                 file.commit(edited, command=command, at=site.now)
-    _print_changes(edited, site, is_dry=is_dry)
+    _print_changes(edited, site, is_dry=is_dry, as_json=as_json)
 
 
 def print_journal(unit_id: str, file: Path) -> None:
@@ -58,10 +61,18 @@ def _journal_lines(unit_id: str, file: Path) -> Iterator[str]:
                 yield "".join(letter if letter.isprintable() else "?" for letter in f"{entry.at}  {change_text(row)}")
 
 
-def _print_changes(edited: Edited, site: LedgerSite, *, is_dry: bool) -> None:
-    write_lines(map(change_text, edited.changes))
+def _print_changes(edited: Edited, site: LedgerSite, *, is_dry: bool, as_json: bool) -> None:
+    if as_json:
+        rows = ({"unit_id": each.unit_id, "before": each.before, "after": each.after} for each in edited.changes)
+        write_json_rows(
+            rows, {"ledger": str(site.file), "is_written": bool(edited.changes) and not is_dry}, name="rows"
+        )
+    else:
+        write_lines(map(change_text, edited.changes))
     for note in (*edited.notes, *_past_note(edited, site)):
         err.print(f"note: {note}", markup=False, soft_wrap=True)
+    if as_json:
+        return
     if not edited.changes:
         out.print("nothing changes: the ledger already says so")
     elif is_dry:

@@ -73,6 +73,7 @@ def import_proposal(
     command: Sequence[str],
     with_guesses: bool,
     is_dry: bool,
+    as_json: bool,
 ) -> None:
     """Import differences of chosen kinds, all or none, and say which others there are.
 
@@ -86,12 +87,19 @@ def import_proposal(
         command: The command's words, for the journal.
         with_guesses: Also import bins that the scan worked out.
         is_dry: Only print what would change.
+        as_json: Print the changed rows as JSON.
     """
     rows = _placed(read_proposed(text, str(path)), rules)
     chosen = set(kinds or (Kind.NEW,))
     found = changes(_in_force(site, moment), rows)
     wanted = [each for each in found if each.kind in chosen]
-    change(site, lambda draft: apply_changes(draft, wanted, moment, with_guesses=with_guesses), command, is_dry=is_dry)
+    change(
+        site,
+        lambda draft: apply_changes(draft, wanted, moment, with_guesses=with_guesses),
+        command,
+        is_dry=is_dry,
+        as_json=as_json,
+    )
     guessed = [each for each in wanted if each.is_guess]
     if guessed and not with_guesses:
         _note(

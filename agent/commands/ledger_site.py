@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from agent.commands.site_file import site_file
 from agent.commands.terminal import usage_error
 from agent.config.file import Config, load_config
 from agent.files.text import read_text
@@ -24,7 +25,8 @@ class LedgerSite:
         now: Unix time of the command, s.
     """
 
-    def __init__(self, path: Path, now: float) -> None:
+    def __init__(self, path: Path | None, now: float) -> None:
+        path = site_file(path, "ledger")
         config: Config = load_config(path)
         self.config_file = path
         self.zone = config.site.zone

@@ -3,65 +3,85 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.markup import escape
 
-from agent.commands.machine_output import visible, write_lines
-from agent.commands.terminal import FAILED, err, exit_codes, out
+from agent.commands.machine_output import visible, write_json, write_lines
+from agent.commands.site_file import site_file
+from agent.commands.terminal import FAILED, err, exit_codes, note, out, usage_error
+from agent.config.file import load_config
 from agent.errors import BrokerError, ConfigError, Mistake
-from agent.exporters.mqtt.checkup import examine
+from agent.exporters.mqtt.checkup import Finding, examine
 from agent.exporters.mqtt.composer import printable
 from agent.exporters.mqtt.connection import Received, connect
 from agent.exporters.mqtt.links import Link
 from agent.exporters.mqtt.topics import Topics
 from agent.files.secret import read_password
+from agent.runtime.credentials import with_stand_ins
 from agent.runtime.setup import Setup, load_setup
 from agent.text.numbers import hashrate_text, ratio_text
 
 SHOWN_CHARS = 160
+SILENT_S = 15.0
 # The agent publishes nothing larger.
 MAX_SHOWN_BYTES = 1 << 20
 
 
-def check(config: Path, *, broker: str | None) -> None:
+def check(config: Path | None, *, broker: str | None, as_json: bool) -> None:
     """Test the brokers; exit 1 if a finding is bad."""
     with exit_codes():
-        setup = load_setup(config)
-        if not asyncio.run(_check(setup, _chosen(setup, broker))):
+        setup = _setup(config, "mqtt check", needed={"mqtt"})
+        findings = asyncio.run(_check(setup, _chosen(setup, broker), is_shown=not as_json))
+        if as_json:
+            write_json([{"broker": name, **finding._asdict()} for name, finding in findings])
+        if not all(finding.is_well for _, finding in findings):
             raise typer.Exit(FAILED)
 
 
-async def _check(setup: Setup, links: Sequence[Link]) -> bool:
+def _setup(config: Path | None, command: str, *, needed: Container[str]) -> Setup:
+    """Return the setup, without the secrets of other sections that only the service can read."""
+    path = site_file(config, command)
+    settings, _ = with_stand_ins(load_config(path), path, needed=needed)
+    return load_setup(path, config=settings)
+
+
+async def _check(setup: Setup, links: Sequence[Link], *, is_shown: bool) -> list[tuple[str, Finding]]:
+    """Test brokers; return each broker's findings, printed as they come if `is_shown`."""
     topics = Topics(setup.config.site.name)
-    is_well = True
+    findings: list[tuple[str, Finding]] = []
     sections = {section.name: section for section in setup.config.mqtt}
     for link in links:
         section = sections[link.name]
         taken_in = topics.taken_in(curtailment=section.curtailment, meters=section.meters)
         async for finding in examine(link, canary=topics.canary, taken_in=taken_in, nonce=secrets.token_hex(8)):
-            is_well = is_well and finding.is_well
-            sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
-            out.print(f"{sign} {link.name}: {escape(finding.text)}", soft_wrap=True)
-    return is_well
+            findings.append((link.name, finding))
+            if is_shown:
+                sign = "[green]ok[/]  " if finding.is_well else "[red]bad[/] "
+                out.print(f"{sign} {link.name}: {escape(finding.text)}", soft_wrap=True)
+    return findings
 
 
 def tail(
-    config: Path,
+    config: Path | None,
     *,
     broker: str | None,
     username: str | None,
     password_file: Path | None,
     raw: bool,
     seconds: float | None,
+    as_json: bool,
 ) -> None:
     """Print messages as they arrive."""
     with exit_codes():
-        setup = load_setup(config)
+        if raw and as_json:
+            raise usage_error("mqtt tail", "--raw", "", "not together with --json")
+        setup = _setup(config, "mqtt tail", needed={"mqtt"} if username is None else ())
         link = _chosen(setup, broker)[0]
         if username is not None:
             password = None if password_file is None else read_password(password_file, where="--password-file")
@@ -69,20 +89,45 @@ def tail(
         link = replace(link, client_id=f"{link.client_id[:40]}-tail-{secrets.token_hex(4)}")
         topics = Topics(setup.config.site.name)
         try:
-            asyncio.run(_tail(link, topics, raw=raw, seconds=seconds))
+            line = _json_line if as_json else partial(_line, topics=topics, raw=raw)
+            asyncio.run(_tail(link, topics, line, seconds=seconds))
         except KeyboardInterrupt:
             err.print("")
 
 
-async def _tail(link: Link, topics: Topics, *, raw: bool, seconds: float | None) -> None:
+async def _tail(link: Link, topics: Topics, line: Callable[[Received], str], *, seconds: float | None) -> None:
+    loop = asyncio.get_running_loop()
+    silence = loop.call_later(SILENT_S, _say_silent, link, topics)
     try:
         async with asyncio.timeout(seconds), connect(link, max_packet_bytes=MAX_SHOWN_BYTES) as connection:
             await connection.subscribe(f"{topics.root}/#")
             async for received in connection.messages():
-                write_lines([visible(_line(received, topics, raw=raw))])
+                silence.cancel()
+                write_lines([visible(line(received))])
     except TimeoutError:
         if seconds is None:
             raise BrokerError("timeout", f"{link}: no answer") from None
+    finally:
+        silence.cancel()
+
+
+def _say_silent(link: Link, topics: Topics) -> None:
+    """Say why nothing may have come: a broker grants a subscription and keeps back what its access list forbids."""
+    user = f"user {link.username}" if link.username else "an anonymous client"
+    note(
+        f"nothing arrived from {link} in {SILENT_S:g} s, not even the agent's last words, which the broker keeps:"
+        f" either no agent ever published for this site there, or its access list does not let {user} read"
+        f" {topics.root}/#; --username and --password-file name another user"
+    )
+
+
+def _json_line(received: Received) -> str:
+    """Return a message as a JSON object; what is no JSON stands there as text."""
+    try:
+        payload = json.loads(received.payload)
+    except (ValueError, RecursionError):
+        payload = printable(received.payload, len(received.payload))
+    return json.dumps({"topic": received.topic, "is_retained": received.is_retained, "payload": payload})
 
 
 def _chosen(setup: Setup, broker: str | None) -> Sequence[Link]:
@@ -99,7 +144,7 @@ def _chosen(setup: Setup, broker: str | None) -> Sequence[Link]:
     return links
 
 
-def _line(received: Received, topics: Topics, *, raw: bool) -> str:
+def _line(received: Received, *, topics: Topics, raw: bool) -> str:
     topic = received.topic if raw else received.topic.removeprefix(f"{topics.root}/")
     kept = " (kept)" if received.is_retained else ""
     payload = received.payload

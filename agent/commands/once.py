@@ -9,31 +9,39 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from agent.address import Endpoint
 from agent.app import Agent
 from agent.commands.machine_output import write_json_rows
+from agent.commands.site_setup import checked_setup
 from agent.commands.site_summary import site_fields, site_summary
-from agent.commands.terminal import FAILED, err, exit_codes, out
+from agent.commands.terminal import FAILED, err, exit_codes, note, out
 from agent.runtime import logs
-from agent.runtime.setup import load_setup
+from agent.site.ledger.cells import API_PORT
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.numbers import hashrate_text, ratio_text
+from agent.text.places import rack_name
 from agent.text.unit_notes import mismatch_text, unit_notes
 
 WORST_SHOWN = 20
-_LEAST_WIDTHS = {"place": 8, "state": 10, "reason": 16, "hashrate": 11, "short by": 8}
+WIDE_COLUMNS = 110
+"""From this width on, the table has the model, and state and reason in columns of their own."""
+_LEAST_WIDTHS = {"address": 9, "place": 8, "state": 10, "reason": 16, "hashrate": 11, "short by": 8}
 """Widths at which words and figures stay whole; the table then fits 80 columns."""
 
 
-def once(config: Path, *, as_json: bool, show_all: bool) -> None:
+def once(config: Path | None, *, as_json: bool, show_all: bool) -> None:
     """Poll every unit once and print the site's figures."""
     with exit_codes():
-        setup = load_setup(config)
+        setup = checked_setup(config, "once")
         logs.set_up("error", setup.config.log.format)
         agent, figures = asyncio.run(_sweep(Agent(setup)))
         statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
         name = setup.config.title
+        if agent.other_process is not None:
+            note(f"{_process_text(agent.other_process)} polls this site too; hashsight top shows it without polling")
         if as_json:
             write_json_rows(map(unit_fields, statuses), site_fields(name, figures), name="unit_statuses")
         else:
@@ -46,6 +54,10 @@ def once(config: Path, *, as_json: bool, show_all: bool) -> None:
         if figures.site.units and not any(status.is_fresh for status in statuses):
             err.print("no unit could be read")
             raise typer.Exit(FAILED)
+
+
+def _process_text(process: int) -> str:
+    return f"process {process}" if process else "another process"
 
 
 async def _sweep(agent: Agent) -> tuple[Agent, SiteFigures]:
@@ -62,23 +74,38 @@ def _shortfall_ratio(status: UnitStatus) -> float:
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:
     title = f"units, worst first ({of:,} in all)"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for column in ("unit", "model", "place", "state", "reason", "hashrate", "short by"):
+    is_wide = out.width >= WIDE_COLUMNS
+    columns = ("unit", "address", "place", *(("model", "state") if is_wide else ()), "reason", "hashrate", "short by")
+    for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "unit", min_width=_LEAST_WIDTHS.get(column))
     for status in statuses:
-        place = status.entry.place
-        causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
-        is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
-        words = causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)])
-        table.add_row(
-            escape(status.entry.unit_id),
-            escape(status.entry.nameplate.model),
-            escape(" ".join(part for part in (place.container, place.rack, place.slot) if part)),
-            status.state,
-            escape(words),
-            hashrate_text(status.hashrate_hs),
-            ratio_text(_shortfall_ratio(status), 1),
-        )
+        cells = _cells(status)
+        if not is_wide and not cells["reason"].startswith(status.state):
+            cells["reason"] = f"{status.state}: {cells['reason']}"
+        table.add_row(*(escape(cells[column]) for column in columns))
     return table
+
+
+def _cells(status: UnitStatus) -> dict[str, str]:
+    """Return what the table says of a unit, by column."""
+    entry = status.entry
+    causes = ", ".join(str(loss.cause).replace("_", " ") for loss in status.losses)
+    is_fine = status.state is UnitState.HASHING and status.reason is Reason.HASHING
+    return {
+        "unit": entry.unit_id,
+        "address": address_text(entry),
+        "place": " ".join(part for part in (entry.place.container, rack_name(entry.place), entry.place.slot) if part),
+        "model": entry.nameplate.model,
+        "state": status.state,
+        "reason": causes if is_fine and causes else "; ".join([status.why, *(each.why for each in status.also)]),
+        "hashrate": hashrate_text(status.hashrate_hs),
+        "short by": ratio_text(_shortfall_ratio(status), 1),
+    }
+
+
+def address_text(entry: LedgerEntry) -> str:
+    """Return a unit's address, with its port if that is not the usual one."""
+    return entry.host if entry.port == API_PORT else str(Endpoint(entry.host, entry.port))
 
 
 def _print_check_first(statuses: Iterable[UnitStatus]) -> None:
@@ -111,6 +138,11 @@ def unit_fields(status: UnitStatus) -> dict[str, object]:
     """Return the facts of one unit for JSON, in base units."""
     return {
         "unit_id": status.entry.unit_id,
+        "host": status.entry.host,
+        "port": status.entry.port,
+        "container": status.entry.place.container,
+        "rack": status.entry.place.rack,
+        "slot": status.entry.place.slot,
         "model": status.entry.nameplate.model,
         "state": status.state,
         "reason": status.reason,

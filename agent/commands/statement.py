@@ -40,10 +40,12 @@ def statement(
     verify: Path | None,
     publish: bool,
     is_combined: bool,
+    as_json: bool,
 ) -> None:
     """Print, verify or combine statements."""
     with exit_codes():
         words = period or []
+        form = "json" if as_json else form
         now = time.time()
         periods = [word for word in words if re.fullmatch(r"[0-9]{4}(-[0-9Q]{2})?", word)]
         files = [Path(word) for word in words if word not in periods]

@@ -35,6 +35,11 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(FAILED) from error
 
 
+def note(text: str) -> None:
+    """Print a note on standard error."""
+    err.print(visible(f"note: {text}"), markup=False, soft_wrap=True)
+
+
 def usage_error(command: str, where: str, value: str, reason: str) -> ConfigError:
     """Return the error that ends a command called with a bad option or argument.
 

@@ -5,6 +5,7 @@ from collections import Counter
 import structlog
 
 from agent.runtime.naming import LINES_AN_INTERVAL, Naming
+from agent.site.reasons import REASONS, Reason
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
 
@@ -13,6 +14,8 @@ summary = structlog.get_logger("agent")
 
 MOST_A_UNIT = 8
 """Lines about one unit in ten minutes: two restarts, each with a stop before."""
+NOT_POLLED = REASONS[Reason.NOT_POLLED].words
+"""What stands in place of a state before the first look: a state that rests on nothing is no news."""
 _EVENTS = {state: f"unit {state}" for state in UnitState}
 
 
@@ -24,20 +27,20 @@ class ChangeLog:
 
     def __init__(self) -> None:
         self._naming = Naming(most_a_unit=MOST_A_UNIT)
-        self._unnamed: Counter[tuple[UnitState, UnitState, str]] = Counter()
+        self._unnamed: Counter[tuple[str, UnitState, str]] = Counter()
 
-    def add(self, status: UnitStatus, before: UnitState) -> None:
-        """Add one unit's new status, with the state before it."""
+    def add(self, status: UnitStatus, before: UnitState | None) -> None:
+        """Add one unit's new status, with the state before it; None if it was never looked at."""
         if status.state is before:
             return
         entry = status.entry
         if not self._naming.has_room(entry.unit_id, status.since):
-            self._unnamed[before, status.state, entry.place.container] += 1
+            self._unnamed[before or NOT_POLLED, status.state, entry.place.container] += 1
             return
         log.info(
             _EVENTS[status.state],
             unit=entry.unit_id,
-            before=before,
+            before=before or NOT_POLLED,
             reason=status.reason,
             why=status.why,
             check_first=status.check_first or None,

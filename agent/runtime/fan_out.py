@@ -16,7 +16,7 @@ from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
 from agent.site.recent.days import RecentDays
 from agent.site.repairs.entries import RepairEntry
-from agent.site.status import UnitState, UnitStatus
+from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.site.tracker import Tracker
 from agent.slices import Slices
@@ -70,8 +70,8 @@ class FanOut:
         """Why history is not written; None while it is, or where none is kept."""
         return None if self._recorder is None else self._recorder.health.trouble
 
-    def on_status(self, status: UnitStatus, before: UnitState) -> None:
-        """Pass on a unit's new status, with the state before it."""
+    def on_status(self, status: UnitStatus, before: UnitStatus) -> None:
+        """Pass on a unit's new status, with the one before it."""
         self.metrics.on_unit(status)
         self.recent.on_status(status)
         if self.is_silent:
@@ -79,8 +79,8 @@ class FanOut:
         self.mqtt.on_unit(status)
         if status.mismatch is not None or self._mismatches.has_any:
             self._mismatches.add(status)
-        if status.state is not before:
-            self._changes.add(status, before)
+        if status.state is not before.state:
+            self._changes.add(status, before.state if before.is_looked_at else None)
             if self._recorder is not None:
                 self._recorder.on_status(status)
 

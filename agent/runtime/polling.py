@@ -10,6 +10,7 @@ import structlog
 
 from agent.config.file import Config
 from agent.errors import LocalResourceError
+from agent.runtime.alone import claimed
 from agent.runtime.foreign_polling import ForeignPolling
 from agent.runtime.process import raise_file_limit
 from agent.runtime.socket_log import SocketLog
@@ -42,6 +43,7 @@ class Polling:
     Attributes:
         foreign: The polling of units of other makes.
         rest_s: As of `Client`, from the next connecting on.
+        other_process: A process of this machine that polls the same site; 0 if which is not known, None if none does.
         pace_ratio: Poll intervals are this multiple of the configured one, from the next `start_over` on.
     """
 
@@ -67,6 +69,7 @@ class Polling:
         )
         self.rest_s = 0.0
         self.pace_ratio = 1.0
+        self.other_process: int | None = None
 
     @property
     def poller(self) -> Poller:
@@ -108,9 +111,17 @@ class Polling:
         self.replace_entries(entries)
         self._warn_if_limited()
         try:
-            yield
+            with claimed(self._claim) as self.other_process:
+                if self.other_process is not None:
+                    log.warning("another agent polls this site", site=self._claim, pid=self.other_process or None)
+                yield
         finally:
             self._client.close()
+
+    @property
+    def _claim(self) -> str:
+        """The site's name, with shard or standby: these poll the same site on purpose."""
+        return f"{self._config.title}, standby" if self._config.standby.of else self._config.title
 
     @property
     def in_flight(self) -> int:

@@ -124,6 +124,7 @@ def _no_such(kind: str, name: str, known: NearMatches) -> str:
 def load_setup(
     path: Path,
     *,
+    config: Config | None = None,
     before: Setup | None = None,
     rest: Callable[[], None] = lambda: None,
     web_config_file: Path | None = None,
@@ -132,6 +133,7 @@ def load_setup(
 
     Args:
         path: The configuration.
+        config: Its content, if it was read already.
         before: An earlier setup; its ledger entries are reused where rows did not change.
         rest: As of `read_ledger`.
         web_config_file: The web configuration file, instead of the configuration's.
@@ -139,7 +141,7 @@ def load_setup(
     Raises:
         ConfigError: With the mistakes of all files that could be read.
     """
-    config = load_config(path)
+    config = config or load_config(path)
     mistakes: list[Mistake] = []
     catalogue = shipped_catalogue()
     try:

@@ -16,7 +16,7 @@ from agent.site.lateness import HELD_FOR_RATIO, held
 from agent.site.ledger.delta import LedgerDelta, delta_between
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerModel
-from agent.site.status import UnitState, UnitStatus
+from agent.site.status import UnitStatus
 from agent.site.tracked_unit import TrackedUnit
 from agent.unit.reading import Poll
 
@@ -29,14 +29,14 @@ class Part(NamedTuple):
 
     Attributes:
         statuses: The status of each of them.
-        changes: The statuses that are new, each with the unit's state before.
+        changes: The statuses that are new, each with the unit's status before.
         unseen: The statuses of the units that have no figures: never asked, not since `distrust`, or too long ago.
         longest_s: Time since the last poll of the overdue unit that waits longest, s; 0 without one.
         restored: Units that were last asked before this process started.
     """
 
     statuses: list[UnitStatus]
-    changes: list[tuple[UnitStatus, UnitState]]
+    changes: list[tuple[UnitStatus, UnitStatus]]
     unseen: list[UnitStatus]
     longest_s: float
     restored: int
@@ -143,7 +143,7 @@ class Tracker:
         self.take_over(delta, at=at)
         return delta.gone
 
-    def record(self, poll: Poll, *, clock_s: float) -> tuple[UnitStatus, UnitState] | None:
+    def record(self, poll: Poll, *, clock_s: float) -> tuple[UnitStatus, UnitStatus] | None:
         """Record one poll.
 
         Args:
@@ -151,17 +151,17 @@ class Tracker:
             clock_s: The monotonic clock at its end, s.
 
         Returns:
-            The unit's new status and its state before; None if the unit left the ledger meanwhile.
+            The unit's new status and the one before; None if the unit left the ledger meanwhile.
         """
         unit = self._units.get(poll.unit_id)
         if unit is None:
             return None
         unit.record(poll, clock_s=clock_s, stale_after_s=self._stale_after_s(unit))
-        before = unit.status.state
+        before = unit.status
         self._judge(unit, at=poll.at, is_fresh=clock_s < unit.fresh_until)
         return unit.status, before
 
-    def discredit(self, unit_id: str, error: PollError, *, at: float) -> tuple[UnitStatus, UnitState] | None:
+    def discredit(self, unit_id: str, error: PollError, *, at: float) -> tuple[UnitStatus, UnitStatus] | None:
         """Take back a reading that was credited to a unit and came from another one.
 
         Args:
@@ -177,7 +177,7 @@ class Tracker:
             return None
         unit.forget_reading()
         unit.error, unit.failures = error, 1
-        before = unit.status.state
+        before = unit.status
         self._judge(unit, at=at, is_fresh=False)
         return unit.status, before
 
@@ -192,14 +192,14 @@ class Tracker:
         self._metered = set(unit_watts)
         return changed
 
-    def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitState]]:
+    def refresh(self, *, at: float, clock_s: float) -> list[tuple[UnitStatus, UnitStatus]]:
         """Judge again each unit whose reading went stale, or whose state an event changed by beginning or ending.
 
         At most `RENAMED_AT_ONCE` of the latter: the others are judged at the next refresh, or at their next poll if
         that comes first.
 
         Returns:
-            These units' statuses, with their states before.
+            These units' statuses, with those before.
         """
         return [change for part in self.look_over(at=at, clock_s=clock_s) for change in part.changes]
 
@@ -238,7 +238,7 @@ class Tracker:
                 if is_renamed:
                     names_left -= 1
                 if has_lapsed or is_renamed:
-                    before = unit.status.state
+                    before = unit.status
                     if has_lapsed and unit.is_overdue and not unit.is_held:
                         unit.status = self._held(unit)
                     else:

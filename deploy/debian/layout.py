@@ -22,10 +22,11 @@ OWN_USER: Mapping[str, str] = {"DynamicUser=true\n": "User=hashsight\nGroup=hash
 SITE_CHANGES: Mapping[str, str] = {
     'zone = "America/Chicago"\n': '# Of days and months; UTC without it.\n# zone = "America/Chicago"\n',
 }
+# Where the wheel has them below `share`, and where Debian looks.
 COMPLETIONS: Mapping[str, str] = {
-    "hashsight.bash": "usr/share/bash-completion/completions/hashsight",
-    "hashsight.zsh": "usr/share/zsh/vendor-completions/_hashsight",
-    "hashsight.fish": "usr/share/fish/vendor_completions.d/hashsight.fish",
+    "bash-completion/completions/hashsight": "usr/share/bash-completion/completions/hashsight",
+    "zsh/site-functions/_hashsight": "usr/share/zsh/vendor-completions/_hashsight",
+    "fish/vendor_completions.d/hashsight.fish": "usr/share/fish/vendor_completions.d/hashsight.fish",
 }
 
 
@@ -73,6 +74,13 @@ def _commands(tree: Path) -> None:
     """Put the commands on PATH, with their manual pages and completions."""
     for name in ("hashsight", "hashsight-sim"):
         _place(tree / "usr/bin" / name).symlink_to(f"../lib/hashsight/bin/{name}")
+    share = tree / "usr/lib/hashsight/share"
+    for source, name in COMPLETIONS.items():
+        shutil.move(share / source, _place(tree / name))
+    for page in sorted((share / "man/man1").iterdir()):
+        compress(tree / f"usr/share/man/man1/{page.name}.gz", page.read_bytes())
+    for name in ("bash-completion", "fish", "man", "zsh"):
+        shutil.rmtree(share / name)
 
 
 def _services(tree: Path) -> None:

@@ -79,10 +79,19 @@ def add_project(folder: Path, site_packages: Path) -> None:
         (wheel,) = Path(built).glob("*.whl")
         install(site_packages, "--no-index", "--no-deps", str(wheel))
     shutil.move(site_packages / "share", folder / "share")
-    # pip's own launchers name the Python that ran it; records of where the wheel was say nothing later.
+    # pip's own launchers name the Python that ran it, and its record where the wheel was.
     shutil.rmtree(site_packages / "bin", ignore_errors=True)
-    for record in site_packages.glob("*.dist-info/direct_url.json"):
-        record.unlink()
+    for source in site_packages.glob("*.dist-info/direct_url.json"):
+        source.unlink()
+    for record in site_packages.glob("*.dist-info/RECORD"):
+        kept = (line for line in record.read_text(encoding="utf-8").splitlines(keepends=True) if _is_kept(line))
+        record.write_text("".join(kept), encoding="utf-8")
+
+
+def _is_kept(line: str) -> bool:
+    """Return true unless the line of a RECORD is of a file that the package leaves out."""
+    name = line.split(",")[0]
+    return not name.endswith("/direct_url.json") and not name.startswith(("../", "bin/"))
 
 
 def install(site_packages: Path, *words: str) -> None:

@@ -127,7 +127,7 @@ def test_neither_configuration_nor_history() -> None:
     """A command without a configuration or a history file asks for one."""
     result = call("statement", "2025-10")
     assert result.exit_code == 2
-    assert "a site configuration is needed, or a history file" in result.stderr
+    assert "or a history file with --history" in result.stderr
 
 
 def test_no_history_yet(config: Path, tmp_path: Path) -> None:

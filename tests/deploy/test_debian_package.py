@@ -59,6 +59,11 @@ def test_the_package_holds_each_file_in_its_place(package: Path) -> None:
         "usr/share/doc/hashsight/CHANGELOG.md.gz",
         "usr/share/doc/hashsight/copyright",
         "usr/share/doc/hashsight/runbooks/MiningSiteDark.md",
+        "usr/share/bash-completion/completions/hashsight",
+        "usr/share/fish/vendor_completions.d/hashsight.fish",
+        "usr/share/zsh/vendor-completions/_hashsight",
+        "usr/share/man/man1/hashsight.1.gz",
+        "usr/share/man/man1/hashsight-check.1.gz",
         "usr/share/hashsight/dashboards/site.json",
         "usr/share/hashsight/ledger.first.csv",
         "usr/share/hashsight/rules/alerts.yml",
@@ -71,6 +76,7 @@ def test_the_package_holds_each_file_in_its_place(package: Path) -> None:
         assert link.is_symlink()
         assert link.resolve() == package / "usr/lib/hashsight/bin" / name
     assert (package / "usr/lib/hashsight/bin/python3.11").readlink() == Path("/usr/bin/python3.11")
+    assert [path.name for path in (package / "usr/lib/hashsight/share").iterdir()] == ["hashsight"]
     shared = package / "usr/lib/hashsight/share/hashsight"
     assert shared.is_symlink()
     assert shared.resolve() == package / "usr/share/hashsight"

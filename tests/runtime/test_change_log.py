@@ -27,6 +27,17 @@ def test_a_healthy_unit_has_nothing_to_check() -> None:
     assert [(line["event"], line["check_first"]) for line in lines] == [("unit hashing", None)]
 
 
+def test_a_unit_s_first_look_follows_no_state() -> None:
+    """Before the first poll nothing is known of a unit: the line says so, and not that it was unreachable."""
+    log = ChangeLog()
+    with structlog.testing.capture_logs() as lines:
+        for number in range(LINES_AN_INTERVAL + 3):
+            log.add(status(entry(f"u{number}"), reading(f"u{number}")), None)
+        log.close_interval()
+    assert {line["before"] for line in lines} == {"not polled yet"}
+    assert (lines[0]["event"], lines[-1]["event"], lines[-1]["units"]) == ("unit hashing", "units changed", 3)
+
+
 def test_units_that_change_all_the_time_leave_lines_to_others() -> None:
     """Thirty units flap in each interval: each is named a few times in ten minutes; a sound one that fails is named."""
     log = ChangeLog()

@@ -85,6 +85,7 @@ def test_units_not_polled_yet_are_judged_as_if_alone(scope: Scope | None) -> Non
 def test_a_good_poll_makes_a_fresh_status() -> None:
     """The status carries the reading and its rate, and `since` is the moment of the poll."""
     one = tracker()
+    before = seen(one)
     change = one.record(answered(at=AT + 2, hashrate_5s_hs=280 * TH), clock_s=2.0)
     status = UnitStatus(
         entry=entry(),
@@ -101,7 +102,7 @@ def test_a_good_poll_makes_a_fresh_status() -> None:
         losses=(Loss(Cause.UNDERPERFORMING, 14 * TH),),
         uplift_hs=0,
     )
-    assert change == (status, UnitState.UNREACHABLE)
+    assert change == (status, before)
     assert seen(one) == status
 
 
@@ -141,7 +142,7 @@ def test_a_stale_unit_is_judged_by_its_last_error(error: PollError, way: str) ->
         assert recorded is not None
         status, before = recorded
     state = UnitState.UNREACHABLE if isinstance(error, UnreachableError) else UnitState.UNREADABLE
-    assert before is UnitState.HASHING
+    assert before.state is UnitState.HASHING
     assert (status.state, status.since, status.is_fresh, status.hashrate_hs) == (state, AT + 30, False, None)
     assert status.losses == (Loss(Cause(state.value), 294 * TH),)
     assert status.is_known is (error is REFUSAL)
@@ -164,7 +165,7 @@ def test_each_change_is_reported_once() -> None:
     one.record(answered("a"), clock_s=0.0)
     one.record(answered("b"), clock_s=10.0)
     rows = [
-        [(status.entry.unit_id, before) for status, before in one.refresh(at=AT + second, clock_s=float(second))]
+        [(status.entry.unit_id, before.state) for status, before in one.refresh(at=AT + second, clock_s=float(second))]
         for second in (29, 30, 31, 40, 41)
     ]
     assert rows == [[], [("a", UnitState.HASHING)], [], [("b", UnitState.HASHING)], []]
@@ -207,7 +208,7 @@ def test_a_unit_that_was_not_asked_in_time_stays_as_it_was(changes: dict[str, An
     before = seen(one)
     [change] = one.refresh(at=AT + 3600, clock_s=3600.0)
     expected = structs.replace(before, is_fresh=False, is_known=False, is_overdue=True)
-    assert change == (expected, before.state)
+    assert change == (expected, before)
     assert one.refresh(at=AT + 3601, clock_s=3601.0) == []
     one.record(answered(at=AT + 3602, **changes), clock_s=3602.0)
     assert seen(one) == structs.replace(before, reading=reading(at=AT + 3602, **changes), since=before.since)
@@ -231,7 +232,7 @@ def test_a_refusal_is_knowledge_only_while_the_agent_asks() -> None:
     before = seen(one)
     assert before.is_known
     assert one.refresh(at=AT + 90, clock_s=90.0) == [
-        (structs.replace(before, is_known=False, is_overdue=True), UnitState.UNREACHABLE)
+        (structs.replace(before, is_known=False, is_overdue=True), before)
     ]
     one.record(failed(REFUSAL), clock_s=95.0)
     assert seen(one) == structs.replace(before, failures=2)
@@ -333,7 +334,7 @@ def test_a_unit_recovers_with_its_first_good_poll() -> None:
     recorded = one.record(answered(at=AT + 90), clock_s=90.0)
     assert recorded is not None
     status, before = recorded
-    assert before is UnitState.UNREACHABLE
+    assert before.state is UnitState.UNREACHABLE
     assert (status.state, status.since, status.hashrate_hs) == (UnitState.HASHING, AT + 90, 294 * TH)
 
 
@@ -401,7 +402,7 @@ def test_a_unit_in_maintenance_that_hashes_is_counted_while_it_is_fresh() -> Non
     one.record(failed(at=AT + 10), clock_s=10.0)
     assert (seen(one).hashrate_hs, seen(one).losses) == (200 * TH, (Loss(Cause.MAINTENANCE, 94 * TH),))
     [(status, before)] = one.refresh(at=AT + 30, clock_s=30.0)
-    assert (before, status.state, status.since) == (UnitState.MAINTENANCE, UnitState.MAINTENANCE, AT)
+    assert (before.state, status.state, status.since) == (UnitState.MAINTENANCE, UnitState.MAINTENANCE, AT)
     assert (status.hashrate_hs, status.losses) == (None, (Loss(Cause.MAINTENANCE, 294 * TH),))
 
 
@@ -590,9 +591,10 @@ def test_a_reading_of_another_unit_is_taken_back() -> None:
     """Once another unit is known to answer, its readings are dropped and the unit is unreadable."""
     one = tracker()
     one.record(answered(), clock_s=0.0)
+    before = seen(one)
     changed = one.discredit("u1", OtherUnitError("u2 answers"), at=AT + 5)
     status = seen(one)
-    assert changed == (status, UnitState.HASHING)
+    assert changed == (status, before)
     assert (status.state, status.why, status.since) == (UnitState.UNREADABLE, "another unit answers here", AT + 5)
     assert (status.reading, status.hashrate_hs, status.is_fresh, status.is_known) == (None, None, False, False)
     assert status.losses == (Loss(Cause.UNREADABLE, 294 * TH),)

@@ -176,17 +176,19 @@ def _first_inside(outside: int) -> int:
 
 def _archive(*, is_booted: bool) -> Path:
     """Return the archive of a bare Debian; made if there is none of this kind yet, which takes a minute."""
-    installed = BOOTED if is_booted else ()
-    fetched = (*FETCHED, *(FETCHED_BOOTED if is_booted else ()))
-    kind = hashlib.sha256(" ".join((*fetched, *installed)).encode()).hexdigest()[:8]
+    installed, more = (BOOTED, FETCHED_BOOTED) if is_booted else ((), ())
+    kind = hashlib.sha256(" ".join((*FETCHED, *installed, *more)).encode()).hexdigest()[:8]
     kept = CACHE / f"bookworm-{kind}.tar"
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         made = kept.with_suffix(".new.tar")
-        fetch = f'chroot "$1" apt-get install -y --download-only --no-install-recommends {" ".join(FETCHED)}'
+        fetch = 'chroot "$1" apt-get install -y --download-only'
+        hooks = [f"--customize-hook={fetch} {' '.join(FETCHED)}"]
+        if is_booted:
+            hooks.append(f"--customize-hook={fetch} --no-install-recommends {' '.join(more)}")
+            hooks.append(f"--include={','.join(installed)}")
         skipped = "--skip=cleanup/apt/lists,cleanup/apt/cache"
-        include = [f"--include={','.join(installed)}"] if installed else []
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", skipped, f"--customize-hook={fetch}", *include]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", skipped, *hooks]
         ran = subprocess.run(
             [*command, "bookworm", str(made)], capture_output=True, text=True, timeout=MAKING_S, check=False
         )

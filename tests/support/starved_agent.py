@@ -130,7 +130,7 @@ class _Exporters:
     def __init__(self) -> None:
         self.metrics = self
 
-    def on_status(self, status: UnitStatus, before: UnitState) -> None:
+    def on_status(self, status: UnitStatus, before: UnitStatus) -> None:
         """Show nothing."""
 
     def on_unit(self, status: UnitStatus) -> None:

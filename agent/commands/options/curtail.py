@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import Group, command
-from agent.commands.options.shared import Json, OptionalConfigPath
+from agent.commands.options.shared import CaFile, ConfigPath, Json, Url
 
 app = typer.Typer(
     name="curtail",
@@ -16,20 +16,21 @@ app = typer.Typer(
     help="Declare, stop and list curtailments at a running agent.",
 )
 
-Url = Annotated[str | None, typer.Option("--url", help="Address of the agent; overrides the one in the configuration.")]
 TokenFile = Annotated[
     Path | None, typer.Option("--token-file", help="File with the agent's token; overrides the configuration's.")
 ]
 
-CaFile = Annotated[
-    Path | None, typer.Option("--ca-file", help="Authorities to trust for https; default: the system's.")
-]
 
-
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight curtail start --container C2 --for 2h",
+        "hashsight curtail start --target 50 --end 2025-10-07T18:00 --source 'ERCOT 4CP'",
+    ),
+)
 def start(
     *,
-    config: OptionalConfigPath = None,
+    config: ConfigPath = None,
     url: Url = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
@@ -54,11 +55,11 @@ def start(
     """Declare a curtailment: sleeping units count as curtailed, not stopped. Nothing is sent to a unit."""
 
 
-@command(app)
+@command(app, examples=("hashsight curtail stop call-7", "hashsight curtail stop --all"))
 def stop(
     event_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Event id, as `list` prints it.")] = None,
     *,
-    config: OptionalConfigPath = None,
+    config: ConfigPath = None,
     url: Url = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
@@ -68,10 +69,10 @@ def stop(
     """Stop a curtailment now. Its units have 15 minutes to hash again before they count as stopped."""
 
 
-@command(app, "list")
+@command(app, "list", examples=("hashsight curtail list", "hashsight curtail list --json"))
 def list_events(
     *,
-    config: OptionalConfigPath = None,
+    config: ConfigPath = None,
     url: Url = None,
     token_file: TokenFile = None,
     ca_file: CaFile = None,

@@ -10,7 +10,7 @@ from agent.commands.deferred import command
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight fleet --sites fleet.toml --once", "hashsight fleet -s fleet.toml --once --json"))
 def fleet(
     sites: Annotated[
         Path, typer.Option("--sites", "-s", help="The fleet's sites (TOML); see deploy/fleet.example.toml.")

@@ -11,7 +11,13 @@ from agent.commands.options.shared import PlaceRules
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight init ~/mine --network 10.20.0.0/22",
+        "hashsight init /etc/hashsight --service --network 10.20.0.0/22",
+    ),
+)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for site.toml and ledger.csv.")],
     *,

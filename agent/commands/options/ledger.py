@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import Group, command
-from agent.commands.options.shared import PlaceRules, PlainJson
+from agent.commands.options.shared import ConfigPath, PlaceRules, PlainJson
 from agent.hil.review.kinds import Kind
 
 app = typer.Typer(
@@ -27,25 +27,38 @@ class Form(StrEnum):
     JSON = "json"
 
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML), which names the ledger.")]
 At = Annotated[
     str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and print what would change; write nothing.")]
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight ledger show",
+        "hashsight ledger show C3-R05-12",
+        "hashsight ledger show --at 2025-10-01 --format csv",
+    ),
+)
 def show(
     unit: Annotated[str | None, typer.Argument(help="Print every row of this unit, and its changes.")] = None,
     *,
-    config: ConfigPath,
+    config: ConfigPath = None,
     at: At = None,
     form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the units deployed at a moment, or every row of one unit."""
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight ledger diff proposal.csv",
+        "hashsight ledger diff --from 2025-10-01 --to 2025-11-01",
+    ),
+)
 def diff(
     files: Annotated[
         list[Path] | None,
@@ -54,7 +67,7 @@ def diff(
         ),
     ] = None,
     *,
-    config: ConfigPath,
+    config: ConfigPath = None,
     start: Annotated[str | None, typer.Option("--from", help="Moment at which to read the first ledger.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Moment at which to read the second; default: now.")] = None,
     as_json: PlainJson = False,
@@ -65,11 +78,18 @@ def diff(
     """
 
 
-@command(app, "set")
+@command(
+    app,
+    "set",
+    examples=(
+        "hashsight ledger set C3-R05-12 --status maintenance",
+        "hashsight ledger set C3-R05-12 --host 10.20.3.77 --dry-run",
+    ),
+)
 def set_unit(
     unit: Annotated[str, typer.Argument(help="Unit id.")],
     *,
-    config: ConfigPath,
+    config: ConfigPath = None,
     at: At = None,
     host: Annotated[str | None, typer.Option(help="Address, with :port if that is not 4028.")] = None,
     web_port: Annotated[str | None, typer.Option(help="Port of its web pages; empty for the site's default.")] = None,
@@ -93,15 +113,23 @@ def set_unit(
         bool, typer.Option("--swap", help="Exchange address or place with the unit that has the new one.")
     ] = False,
     is_dry: DryRun = False,
+    as_json: PlainJson = False,
 ) -> None:
     """Change one unit from a moment on: its row ends then and a new one begins. The past stays as it was."""
 
 
-@command(app, "import")
+@command(
+    app,
+    "import",
+    examples=(
+        "hashsight ledger import proposal.csv --kind new --kind moved",
+        "hashsight ledger import delivery.csv --at 2025-11-03 --dry-run",
+    ),
+)
 def import_table(
     file: Annotated[Path, typer.Argument(help="CSV with a header of ledger columns, or a scan's proposal.")],
     *,
-    config: ConfigPath,
+    config: ConfigPath = None,
     at: At = None,
     kind: Annotated[
         list[Kind] | None,
@@ -112,6 +140,7 @@ def import_table(
         bool, typer.Option("--guessed", help="Of a proposal: also change bins that the scan worked out.")
     ] = False,
     is_dry: DryRun = False,
+    as_json: PlainJson = False,
 ) -> None:
     """Import rows of another table: new units are added, known ones change. Empty cells change nothing.
 

@@ -10,7 +10,7 @@ from agent.commands.deferred import command
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight listen --rack C1-R01 --from 1", "hashsight listen --rack C1-R01 --undo"))
 def listen(
     *,
     rack: Annotated[str, typer.Option("--rack", help="The rack, as C1-R01, or R01 with --container.")],

@@ -8,6 +8,6 @@ from agent.commands.options.shared import PlainJson
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight metrics | grep curtail", "hashsight metrics --json"))
 def metrics(*, as_json: PlainJson = False) -> None:
     """Print the metric contract: every metric with its kind, labels and meaning."""

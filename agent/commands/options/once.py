@@ -10,9 +10,9 @@ from agent.commands.options.shared import ConfigPath, Json
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight once", "hashsight once -c north.toml --all | less", "hashsight once --json"))
 def once(
-    config: ConfigPath,
+    config: ConfigPath = None,
     *,
     as_json: Json = False,
     show_all: Annotated[bool, typer.Option("--all", help="List every unit, not only the worst.")] = False,

@@ -10,7 +10,7 @@ from agent.commands.options.shared import AnyAddress, Json, OptionalConfigPath
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight read 10.20.0.11", "hashsight read 10.20.0.11 --raw"))
 def read(
     host: Annotated[str, typer.Argument(help="IP address of the unit, with :port if that is not 4028.")],
     *,

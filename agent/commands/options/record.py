@@ -23,7 +23,13 @@ class Through(StrEnum):
     OFF = "off"
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight record 10.20.0.11 -o captures",
+        "hashsight record 10.20.0.11 --through boot --for 20m -o captures",
+    ),
+)
 def record(
     hosts: Annotated[
         list[str] | None,

@@ -11,9 +11,9 @@ from agent.commands.options.shared import ConfigPath
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(app, examples=("hashsight run -c north.toml",))
 def run(
-    config: ConfigPath,
+    config: ConfigPath = None,
     *,
     web_config_file: Annotated[
         Path | None,

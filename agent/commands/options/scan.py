@@ -11,7 +11,13 @@ from agent.commands.options.shared import AnyAddress, Json, OptionalConfigPath, 
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight scan 10.20.0.0/22",
+        "hashsight scan 10.20.0.0/22 --exclude 10.20.0.1 --out new.csv -c site.toml",
+    ),
+)
 def scan(
     ranges: Annotated[
         list[str],

@@ -5,11 +5,23 @@ from typing import Annotated
 
 import typer
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Site configuration (TOML); see site.example.toml.")]
+# `site_file` looks in these places.
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Site configuration (TOML). Default: $HASHSIGHT_CONFIG, ./site.toml or /etc/hashsight/site.toml.",
+    ),
+]
 OptionalConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="Site configuration (TOML).")]
 HistoryPath = Annotated[Path | None, typer.Option("--history", help="History file, instead of a configuration.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in base units (H/s, W, °C, s).")]
 PlainJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Url = Annotated[str | None, typer.Option("--url", help="Address of the agent; overrides the one in the configuration.")]
+CaFile = Annotated[
+    Path | None, typer.Option("--ca-file", help="Authorities to trust for https; default: the system's.")
+]
 AnyAddress = Annotated[bool, typer.Option("--any-address", help="Also ask public addresses. They get no password.")]
 PlaceRules = Annotated[
     list[str] | None,

@@ -6,21 +6,29 @@ from typing import Annotated
 import typer
 
 from agent.commands.deferred import command
-from agent.commands.options.shared import HistoryPath, OptionalConfigPath
+from agent.commands.options.shared import ConfigPath, HistoryPath
 
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight statement 2025-10",
+        "hashsight statement 2025-Q3 --json --publish > q3.json",
+        "hashsight statement --verify q3.json",
+    ),
+)
 def statement(
     period: Annotated[
         list[str] | None,
         typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
     ] = None,
     *,
-    config: OptionalConfigPath = None,
+    config: ConfigPath = None,
     history: HistoryPath = None,
     form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     verify: Annotated[
         Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
     ] = None,

@@ -10,7 +10,13 @@ from agent.commands.options.shared import AnyAddress, OptionalConfigPath, PlainJ
 app = typer.Typer(add_completion=False)
 
 
-@command(app)
+@command(
+    app,
+    examples=(
+        "hashsight verify captures/s21-stock-202410",
+        "hashsight verify 10.20.0.11 --against captures/s21-stock-202410",
+    ),
+)
 def verify(
     subject: Annotated[
         str,
