@@ -90,7 +90,7 @@ def add_project(folder: Path, site_packages: Path) -> None:
 
 def _is_kept(line: str) -> bool:
     """Return true unless the line of a RECORD is of a file that the package leaves out."""
-    name = line.split(",")[0]
+    name = line.split(",", maxsplit=1)[0]
     return not name.endswith("/direct_url.json") and not name.startswith(("../", "bin/"))
 
 
