@@ -231,9 +231,7 @@ def test_a_refusal_is_knowledge_only_while_the_agent_asks() -> None:
     assert one.refresh(at=AT + 89, clock_s=89.0) == []
     before = seen(one)
     assert before.is_known
-    assert one.refresh(at=AT + 90, clock_s=90.0) == [
-        (structs.replace(before, is_known=False, is_overdue=True), before)
-    ]
+    assert one.refresh(at=AT + 90, clock_s=90.0) == [(structs.replace(before, is_known=False, is_overdue=True), before)]
     one.record(failed(REFUSAL), clock_s=95.0)
     assert seen(one) == structs.replace(before, failures=2)
 

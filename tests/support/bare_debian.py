@@ -125,7 +125,7 @@ def bare_debian(folder: Path, *, is_booted: bool = False) -> Iterator[BareDebian
     subprocess.run(["tar", "-xpf", str(_archive(is_booted=is_booted)), "-C", str(root)], check=True, timeout=MAKING_S)
     holder = subprocess.Popen(_holder(root, is_booted=is_booted), stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        yield BareDebian(root, _first_inside(holder.pid))
+        yield BareDebian(root, _first_inside(holder))
     finally:
         holder.kill()
         holder.wait()
@@ -151,7 +151,7 @@ BOOT = (
     + """
 mount -t sysfs -o ro sysfs "$1/sys"
 mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
-exec env -i container=test chroot "$1" /lib/systemd/systemd --log-target=null
+exec env -i PATH="$PATH" container=test chroot "$1" /lib/systemd/systemd --log-target=null
 """
 )
 
@@ -161,17 +161,17 @@ def _holder(root: Path, *, is_booted: bool) -> list[str]:
     return ["unshare", *namespaces, "sh", "-c", BOOT if is_booted else HELD, "sh", str(root)]
 
 
-def _first_inside(outside: int) -> int:
+def _first_inside(holder: subprocess.Popen[bytes]) -> int:
     """Return the process id of the only child of `unshare`, once its mounts are made."""
     ends = time.monotonic() + PATIENT_S
-    while time.monotonic() < ends:
-        children = Path(f"/proc/{outside}/task/{outside}/children").read_text(encoding="ascii").split()
+    while time.monotonic() < ends and holder.poll() is None:
+        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text(encoding="ascii").split()
         if children:
             program = Path(f"/proc/{children[0]}/comm").read_text(encoding="ascii").strip()
             if program in {"sleep", "systemd"}:
                 return int(children[0])
         time.sleep(0.05)
-    raise AssertionError("the namespaces of a bare Debian did not come up")
+    raise AssertionError(f"the namespaces of a bare Debian did not come up: {holder.returncode}")
 
 
 def _archive(*, is_booted: bool) -> Path:
@@ -182,7 +182,7 @@ def _archive(*, is_booted: bool) -> Path:
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         made = kept.with_suffix(".new.tar")
-        fetch = 'chroot "$1" apt-get install -y --download-only'
+        fetch = 'chroot "$1" apt-get install -y --download-only --install-recommends'
         hooks = [f"--customize-hook={fetch} {' '.join(FETCHED)}"]
         if is_booted:
             hooks.append(f"--customize-hook={fetch} --no-install-recommends {' '.join(more)}")
