@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -63,7 +64,7 @@ class BareDebian:
     def command(self, *words: str) -> list[str]:
         """Return the command line that runs a command inside."""
         inside = ["nsenter", f"--target={self.holder}", "--net", "--pid", "--mount", "--uts", "--ipc"]
-        return [*inside, "chroot", str(self.root), *words]
+        return [*inside, *words]
 
     def run(self, *words: str, status: int | None = 0, within_s: float = 300) -> Ran:
         """Run a command inside; a status other than the expected one fails with what it said. None expects any."""
@@ -90,7 +91,9 @@ class BareDebian:
         try:
             yield process
         finally:
-            process.terminate()
+            # The program is the child of `nsenter`, which passes its status on and no signals.
+            for child in _children(process.pid):
+                os.kill(child, signal.SIGTERM)
             process.wait(PATIENT_S)
 
     def until(self, *words: str, within_s: float = PATIENT_S) -> str:
@@ -142,18 +145,26 @@ mount -t tmpfs -o mode=755 tmpfs "$1/run"
 mount -t tmpfs tmpfs "$1/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$1/dev"
 for name in null zero full random urandom tty; do touch "$1/dev/$name"; mount --bind "/dev/$name" "$1/dev/$name"; done
-mkdir "$1/dev/shm" "$1/dev/pts"
+mkdir "$1/dev/shm" "$1/dev/pts" "$1/.old"
+mount -t tmpfs tmpfs "$1/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$1/dev/pts"
+ln -s pts/ptmx "$1/dev/ptmx"
 ln -s /proc/self/fd "$1/dev/fd"
-"""
-HELD = MOUNTS + "exec sleep infinity\n"
-BOOT = (
-    MOUNTS
-    + """
 mount -t sysfs -o ro sysfs "$1/sys"
-mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
-exec env -i PATH="$PATH" container=test chroot "$1" /lib/systemd/systemd --log-target=null
 """
-)
+# Not chroot, in which the kernel makes no user namespaces.
+ENTERED = """
+cd "$1"
+pivot_root . .old
+umount -l .old
+rmdir .old
+"""
+HELD = f"{MOUNTS}{ENTERED}exec sleep infinity\n"
+BOOT = f"""{MOUNTS}
+mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
+{ENTERED}
+exec env -i PATH="$PATH" container=test /lib/systemd/systemd --log-target=null
+"""
 
 
 def _holder(root: Path, *, is_booted: bool) -> list[str]:
@@ -165,13 +176,16 @@ def _first_inside(holder: subprocess.Popen[bytes]) -> int:
     """Return the process id of the only child of `unshare`, once its mounts are made."""
     ends = time.monotonic() + PATIENT_S
     while time.monotonic() < ends and holder.poll() is None:
-        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text(encoding="ascii").split()
-        if children:
-            program = Path(f"/proc/{children[0]}/comm").read_text(encoding="ascii").strip()
-            if program in {"sleep", "systemd"}:
-                return int(children[0])
+        for child in _children(holder.pid):
+            if Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() in {"sleep", "systemd"}:
+                return child
         time.sleep(0.05)
     raise AssertionError(f"the namespaces of a bare Debian did not come up: {holder.returncode}")
+
+
+def _children(parent: int) -> list[int]:
+    """Return the process ids of the children of a process that has one thread."""
+    return [int(word) for word in Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()]
 
 
 def _archive(*, is_booted: bool) -> Path:
