@@ -125,7 +125,7 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     on, off = _names(name, declared, is_argument=is_argument)
     choices = tuple(each.value for each in value) if issubclass(value, Enum) else ()
     is_required = default is inspect.Parameter.empty
-    shown = default.value if isinstance(default, Enum) else default
+    shown = default.value if isinstance(default, Enum) else f"{default:g}" if isinstance(default, float) else default
     return Parameter(
         names=on,
         negative=off,

@@ -38,7 +38,7 @@ from agent.site.ledger.cells import parse_hashrate_hs
 from agent.site.ledger.edit import HEADER_LINE, Draft, Rules
 from agent.text.numbers import hashrate_text
 from agent.unit import registry
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 SITE, LEDGER, PROPOSAL = "site.toml", "ledger.csv", "proposal.csv"

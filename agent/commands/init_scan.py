@@ -19,7 +19,7 @@ from agent.hil.scan.ranges import Targets
 from agent.hil.scan.scanner import ScanOptions
 from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, write_unfinished
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import shipped_catalogue
 
 _KEPT: Final = "{count} kept; to continue: {again}"

@@ -5,15 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.commands.ledger_changes import change, print_journal
+from agent.commands.ledger_export import write_export
 from agent.commands.ledger_proposal import diff_proposal, import_proposal, is_proposal_file
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
 from agent.commands.machine_output import write_json_rows, write_lines
-from agent.commands.options.ledger import Form
+from agent.commands.options.ledger import ExportForm, Form
 from agent.commands.place_rules import placed_cells, rules_of
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.mistakes import near_match
-from agent.files.text import read_text
+from agent.files.workbook import read_table
 from agent.hil.review.kinds import Kind
 from agent.hil.review.reading import is_proposal
 from agent.site.ledger.cells import moment_cell
@@ -45,6 +46,13 @@ def show(unit: str | None, *, config: Path | None, at: str | None, form: Form, a
             )
         else:
             print_journal(unit, site.file)
+
+
+def export(file: Path, *, config: Path | None, form: ExportForm | None, at: str | None, role: str) -> None:
+    """Write the ledger for another program."""
+    with exit_codes():
+        site = LedgerSite(config, time.time())
+        write_export(site, file, form=form, moment=None if at is None else site.moment(at, "--at"), role=role)
 
 
 def diff(files: list[Path] | None, *, config: Path | None, start: str | None, end: str | None, as_json: bool) -> None:
@@ -164,7 +172,7 @@ def import_table(
         site = LedgerSite(config, time.time())
         rules = rules_of(place, "ledger import")
         moment = site.cell(at)
-        text = read_text(file, max_bytes=MAX_LEDGER_BYTES)
+        text = read_table(file, max_bytes=MAX_LEDGER_BYTES)
         if Kind.UNREADABLE in (kind or ()):
             reason = (
                 "such a unit reports nothing to import; fill in model and hashrate_th of its row, then import it as new"

@@ -10,7 +10,7 @@ from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible, write_json_rows, write_lines
 from agent.commands.place_rules import with_places
 from agent.commands.terminal import err, out
-from agent.files.text import read_text
+from agent.files.workbook import read_table
 from agent.hil.places.rules import Rule
 from agent.hil.review.applying import apply_changes
 from agent.hil.review.changes import Change, changes
@@ -28,12 +28,12 @@ def is_proposal_file(path: Path) -> bool:
     Raises:
         ConfigError: It cannot be read.
     """
-    return is_proposal(read_text(path, max_bytes=MAX_LEDGER_BYTES))
+    return is_proposal(read_table(path, max_bytes=MAX_LEDGER_BYTES))
 
 
 def diff_proposal(site: LedgerSite, path: Path, *, as_json: bool) -> None:
     """Print the differences between the ledger in force and a proposal."""
-    rows = read_proposed(read_text(path, max_bytes=MAX_LEDGER_BYTES), str(path))
+    rows = read_proposed(read_table(path, max_bytes=MAX_LEDGER_BYTES), str(path))
     entries = _in_force(site)
     found = changes(entries, rows)
     if as_json:

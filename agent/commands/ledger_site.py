@@ -6,6 +6,7 @@ from agent.commands.site_file import site_file
 from agent.commands.terminal import usage_error
 from agent.config.file import Config, load_config
 from agent.files.text import read_text
+from agent.files.workbook import read_table
 from agent.runtime.setup import load_catalogue
 from agent.site.ledger.cells import moment_cell, parse_moment
 from agent.site.ledger.edit import Rules
@@ -18,6 +19,7 @@ class LedgerSite:
 
     Attributes:
         config_file: Its configuration.
+        name: The site's name.
         zone: The site's time zone.
         file: The ledger.
         history: The history file; it may not exist.
@@ -29,6 +31,7 @@ class LedgerSite:
         path = site_file(path, "ledger")
         config: Config = load_config(path)
         self.config_file = path
+        self.name = config.site.name
         self.zone = config.site.zone
         self.file = config.ledger.file
         self.history = config.history.path(path)
@@ -36,8 +39,9 @@ class LedgerSite:
         self.now = now
 
     def read(self, path: Path) -> tuple[LedgerEntry, ...]:
-        """Read a ledger by this site's rules."""
-        return self.rules.read(read_text(path, max_bytes=MAX_LEDGER_BYTES), str(path)).entries
+        """Read a ledger by this site's rules; any other than its own may be a workbook."""
+        read = read_text if path == self.file else read_table
+        return self.rules.read(read(path, max_bytes=MAX_LEDGER_BYTES), str(path)).entries
 
     def moment(self, text: str | None, option: str) -> float:
         """Return the Unix time that an option gives; now if it was left out."""

@@ -144,7 +144,7 @@ def _chosen(setup: Setup, broker: str | None) -> Sequence[Link]:
     return links
 
 
-def _line(received: Received, *, topics: Topics, raw: bool) -> str:
+def _line(received: Received, topics: Topics, *, raw: bool) -> str:
     topic = received.topic if raw else received.topic.removeprefix(f"{topics.root}/")
     kept = " (kept)" if received.is_retained else ""
     payload = received.payload

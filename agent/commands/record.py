@@ -28,7 +28,7 @@ from agent.hil.capture.states import THROUGH
 from agent.hil.scan.logins import login_finder, login_words, read_logins
 from agent.hil.scan.ranges import refuse_public
 from agent.text.numbers import duration_text
-from agent.unit.digest import Login
+from agent.unit.login import Login
 
 MOST_S: Final = 24 * 3600.0
 LEAST_EVERY_S: Final = 5.0

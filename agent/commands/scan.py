@@ -36,8 +36,8 @@ from agent.hil.scan.scanner import scan as scan_targets
 from agent.hil.scan.unfinished import Unfinished, digest_of, read_unfinished, write_unfinished
 from agent.runtime.setup import load_catalogue, unit_login_of
 from agent.unit import registry
-from agent.unit.digest import Login
 from agent.unit.foreign import process
+from agent.unit.login import Login
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
 _SHOWN_RANGES: Final = 5

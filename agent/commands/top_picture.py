@@ -10,7 +10,7 @@ from agent.commands.machine_output import visible
 from agent.commands.top_answers import Answers, Container, Group, LossLine, Unit
 from agent.commands.top_state import View
 from agent.commands.top_table import Column, cut, header, line, row
-from agent.site.reasons import REASONS, Reason
+from agent.site.reasons import REASONS, Meaning, Reason
 from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashrate_text, ratio_text, watts_text
 
@@ -81,19 +81,20 @@ def _head(view: View, answers: Answers, columns: int, clock_s: float, past_s: fl
         yield line(f"{name}: {site.units:,} units, {hashrate_text(site.deployed_hs)} deployed", columns, "bold")
         yield line(f"no figures: {visible(site.not_ready_reason or 'none yet')}", columns, "bold yellow")
         return
-    yield _headline(name, figures, columns, is_past=past_s is not None)
+    is_doubted = past_s is not None or not site.is_ready or site.late_reason is not None
+    yield _headline(name, figures, columns, is_doubted=is_doubted)
     yield line(_second(view, answers, figures, clock_s), columns, "dim")
     for words in _warnings(answers, figures):
         yield line(words, columns, "bold yellow")
 
 
-def _headline(name: str, figures: Group, columns: int, *, is_past: bool) -> Text:
+def _headline(name: str, figures: Group, columns: int, *, is_doubted: bool) -> Text:
     ratio, coverage = figures.operational_efficiency_ratio, figures.coverage_ratio
     rates = f"{hashrate_text(figures.operating_hs)} of {hashrate_text(figures.deployed_hs)}"
     text = Text(f"{name}: ", "bold")
     is_sure = coverage is not None and coverage >= SURE_COVERAGE_RATIO
     colour = "yellow" if not is_sure or ratio is None else "green" if ratio > 0.9 else "red"
-    text.append(f"{ratio_text(ratio)}", "" if is_past else f"bold {colour}")
+    text.append(f"{ratio_text(ratio)}", "" if is_doubted else f"bold {colour}")
     text.append(f"  {rates}  coverage {ratio_text(coverage, 1)}", "bold")
     if ratio is not None and not is_sure:
         text.append("  as far as is known")
@@ -187,8 +188,12 @@ def _advice(answers: Answers, most: int) -> list[str]:
     figures = answers.site.figures
     counts = sorted((figures.units_by_reason if figures else {}).items(), key=lambda item: -item[1])
     known = [(REASONS[Reason(name)], units) for name, units in counts if name in set(Reason)]
-    asked = [(meaning, units) for meaning, units in known if not meaning.check_first.startswith("nothing")]
+    asked = [(meaning, units) for meaning, units in known if _asks_for_a_look(meaning)]
     return [f"{meaning.words} ({units_text(units)}): check {meaning.check_first}" for meaning, units in asked[:most]]
+
+
+def _asks_for_a_look(meaning: Meaning) -> bool:
+    return meaning is not REASONS[Reason.MAINTENANCE] and not meaning.check_first.startswith("nothing")
 
 
 def _advice_rows(rows: int) -> int:

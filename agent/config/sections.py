@@ -171,6 +171,7 @@ class WebSection(Section):
         config_file: TLS, users and limits, in the form of Prometheus' exporters; None for none of these.
         operators: Users of that file who may change things; the others only read.
         alertmanager: Address of Alertmanager, whose firing alerts the wall shows; None for none.
+        external_url: Address at which people open the pages, for links in other programs; None for no links.
     """
 
     # Loopback: serving a network takes an explicit choice. Port 9184 is below the ephemeral range.
@@ -182,10 +183,11 @@ class WebSection(Section):
     config_file: FilePath | None = None
     operators: Annotated[tuple[str, ...], Strict(strict=False)] = ()
     alertmanager: Url | None = None
+    external_url: Url | None = None
 
-    @field_validator("alertmanager")
+    @field_validator("alertmanager", "external_url")
     @classmethod
-    def _check_alertmanager(cls, url: str | None) -> str | None:
+    def _check_address(cls, url: str | None) -> str | None:
         if url is not None and (urlsplit(url).query or urlsplit(url).fragment):
             raise ValueError("expected an address such as http://127.0.0.1:9093, without a query")
         return url

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -155,4 +156,7 @@ def _get(url: str, path: str, tls: ssl.SSLContext | None = None) -> _Said:
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {WAIT_S:g} s"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        # The event loop's own words name the address once more.
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__

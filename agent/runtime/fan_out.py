@@ -145,9 +145,10 @@ class FanOut:
             self.mqtt.on_curtailments(events, figures.at)
         if energy is None or self.is_silent:
             return
-        self.metrics.on_energy(energy())
+        joules = energy()
+        self.metrics.on_energy(joules)
         yield
-        self.mqtt.on_figures(figures, interval_s=interval_s, simulated_units=simulated_units)
+        self.mqtt.on_figures(figures, joules, interval_s=interval_s, simulated_units=simulated_units)
         yield
         if self._recorder is not None:
             yield from self._recorder.on_site(

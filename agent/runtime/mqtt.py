@@ -34,6 +34,7 @@ def new_mqtt(
         door=lambda meters: _door(book, ledger, meters),
         clock=time.monotonic,
         wall=time.time,
+        page_url=setup.config.web.external_url,
     )
 
 

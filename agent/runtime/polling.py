@@ -96,6 +96,7 @@ class Polling:
     @contextmanager
     def connected(self, entries: Iterable[LedgerEntry]) -> Iterator[None]:
         """Hold the sockets for polling these units while the block runs; nothing is polled yet."""
+        entries = tuple(entries)
         self._client = self._new_client()
         poll = self._config.poll
         self._poller = Poller(
@@ -111,17 +112,23 @@ class Polling:
         self.replace_entries(entries)
         self._warn_if_limited()
         try:
-            with claimed(self._claim) as self.other_process:
+            with claimed(self._claim(entries)) as self.other_process:
                 if self.other_process is not None:
-                    log.warning("another agent polls this site", site=self._claim, pid=self.other_process or None)
+                    log.warning(
+                        "another agent polls this site", site=self._config.title, pid=self.other_process or None
+                    )
                 yield
         finally:
             self._client.close()
 
-    @property
-    def _claim(self) -> str:
-        """The site's name, with shard or standby: these poll the same site on purpose."""
-        return f"{self._config.title}, standby" if self._config.standby.of else self._config.title
+    def _claim(self, entries: Iterable[LedgerEntry]) -> str:
+        """Return the site's name, with shard or standby, which poll the same site on purpose, and its first address.
+
+        Simulated sites often share a name, and two ledgers of one site differ in some rows.
+        """
+        first = min((f"{entry.host}:{entry.port}" for entry in entries), default="no unit")
+        part = ", standby" if self._config.standby.of else ""
+        return f"{first} {self._config.title}{part}"
 
     @property
     def in_flight(self) -> int:

@@ -29,7 +29,7 @@ from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
 from agent.standby.watch import read_authority
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.models_file import read_models
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 from agent.unit.registry import FACTORY_LOGIN

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from agent.address import Endpoint
 from agent.errors import PollError, drop_frames
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import SystemInfo, UnitReading
 
@@ -127,7 +127,6 @@ class FetchSystemInfo(Protocol):
         *,
         connect_timeout_s: float,
         deadline_s: float,
-        cnonce: Callable[[], str],
     ) -> Coroutine[Any, Any, SystemInfo]:
         """Return the identity on the page.
 
@@ -136,7 +135,6 @@ class FetchSystemInfo(Protocol):
             login: User and password for digest authentication.
             connect_timeout_s: Time allowed for connecting alone.
             deadline_s: Time allowed for everything, connecting included.
-            cnonce: Returns fresh random letters and digits.
 
         Raises:
             PollError: The page could not be read; `RefusedError` for a wrong password.

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger diff" | " ledger set" | " ledger import" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -182,6 +182,16 @@ _hashsight() {
             return ;;
         " ledger show --format")
             COMPREPLY=($(compgen -W "table csv json" -- "$word"))
+            return ;;
+        " ledger export --config" | " ledger export -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " ledger export --format")
+            COMPREPLY=($(compgen -W "xlsx netbox file-sd" -- "$word"))
+            return ;;
+        " ledger export --at")
+            return ;;
+        " ledger export --role")
             return ;;
         " ledger diff --config" | " ledger diff -c")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -375,10 +385,14 @@ _hashsight() {
             has_files=1
             ;;
         " ledger")
-            [[ $word == -* ]] && words="-h --help" || words="show diff set import"
+            [[ $word == -* ]] && words="-h --help" || words="show export diff set import"
             ;;
         " ledger show")
             [[ $word == -* ]] && words="--config -c --at --format --json -h --help" || words=""
+            ;;
+        " ledger export")
+            [[ $word == -* ]] && words="--config -c --format --at --role -h --help" || words=""
+            has_files=1
             ;;
         " ledger diff")
             [[ $word == -* ]] && words="--config -c --from --to --json -h --help" || words=""

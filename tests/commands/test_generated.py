@@ -18,6 +18,7 @@ DEPLOY = generated.DEPLOY
 TREE = command_tree()
 PRINT_NO_DATA = {
     "run": "a service, whose log is JSON",
+    "ledger export": "writes a file in the form of another program",
     "init": "asks questions; the files that it writes are its result",
 }
 """Commands without `--json`, and why."""
@@ -115,7 +116,7 @@ def test_man_renders_every_page_without_a_warning() -> None:
     ("words", "offered"),
     [
         (("hashsight", "c"), ["check", "curtail"]),
-        (("hashsight", "ledger", ""), ["show", "diff", "set", "import"]),
+        (("hashsight", "ledger", ""), ["show", "export", "diff", "set", "import"]),
         (("hashsight", "ledger", "set", "--s"), ["--slot", "--status", "--serial", "--simulated", "--swap"]),
         (("hashsight", "ledger", "show", "--format", ""), ["table", "csv", "json"]),
         (("hashsight", "scan", "--no"), ["--no-pages"]),

@@ -271,7 +271,10 @@ def test_a_machine_of_another_make_enters(site: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"PK\x03\x04\x14\x00", "a workbook (.xlsx or .ods), not text; save it from the spreadsheet as CSV UTF-8"),
+        (
+            b"PK\x03\x04\x14\x00",
+            "not a workbook that can be read: BadZipFile: File is not a zip file; save it as .xlsx or as CSV UTF-8",
+        ),
         (b"\xd0\xcf\x11\xe0\xa1", "a workbook (.xls), not text; save it from the spreadsheet as CSV UTF-8"),
         ("unit_id".encode("utf-16"), "UTF-16 (Unicode text), not text; save it from the spreadsheet as CSV UTF-8"),
     ],

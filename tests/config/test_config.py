@@ -424,7 +424,7 @@ def test_a_machine_without_zones_names_the_package_to_install(monkeypatch: pytes
     ]
 
 
-WEB_KEYS = "listen, hosts, max_connections, config_file, operators, alertmanager"
+WEB_KEYS = "listen, hosts, max_connections, config_file, operators, alertmanager, external_url"
 
 
 def test_secrets_are_not_shown() -> None:

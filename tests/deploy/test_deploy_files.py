@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,8 +21,10 @@ from patience import PATIENT_S
 from programs import free_port, program
 from web_doors import USERS, served, written
 
+from agent.commands import generated
 from agent.config.file import load_config
 from agent.config.fleet import load_fleet
+from agent.exporters.web.influx import INFLUX
 
 DEPLOY, PROVISIONING = ROOT / "deploy", ROOT / "grafana/provisioning"
 HERE = Path(sys.executable).parent
@@ -45,6 +48,7 @@ READ_BY = {
     "compose/mosquitto.conf": "mosquitto",
     "compose/prometheus.yml": "promtool",
     "compose/site.toml": "the agent",
+    **dict.fromkeys(generated.files(), "tests/commands/test_generated.py"),
     "debian/README.md": "people",
     "debian/build.py": "test_the_package_holds_each_file_in_its_place",
     "debian/control": "dpkg-deb",
@@ -79,6 +83,7 @@ READ_BY = {
     "site.example.toml": "the agent",
     "standby.example.toml": "the agent",
     "stack.py": "test_stack_comes_up_and_goes_away",
+    "telegraf.conf": "test_telegraf_asks_for_an_address_that_is_served",
 }
 
 
@@ -97,8 +102,7 @@ def _yaml(path: Path) -> Any:
 def test_every_file_has_a_reader() -> None:
     """Every file of deploy/ has a known reader."""
     found = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file()}
-    generated = {name for name in found if name.startswith(("completion/", "man/"))}
-    assert {name for name in found - generated if "__pycache__" not in name} == set(READ_BY)
+    assert {name for name in found if "__pycache__" not in name} == set(READ_BY)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in READ_BY if name.endswith(".toml")))
@@ -138,6 +142,13 @@ def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) 
     made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=PATIENT_S, check=True)
     (tmp_path / "prometheus.yml").write_bytes(made.stdout)
     assert "rule files found" in _run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+
+
+def test_telegraf_asks_for_an_address_that_is_served() -> None:
+    """The configuration is TOML, and the address in it is the one of the line protocol."""
+    (source,) = tomllib.loads((DEPLOY / "telegraf.conf").read_text(encoding="utf-8"))["inputs"]["http"]
+    assert [urlsplit(url).path for url in source["urls"]] == [INFLUX]
+    assert source["data_format"] == "influx"
 
 
 @pytest.mark.program("amtool")
@@ -330,6 +341,8 @@ def test_install_makes_an_agent_of_its_own(tmp_path: Path) -> None:
     )
     assert ran.stdout.strip() == str(to / "app/agent/__init__.py")
     assert not (to / "app.old").exists()
+    for name in ("man/man1/hashsight-top.1", "bash-completion/completions/hashsight", "zsh/site-functions/_hashsight"):
+        assert (to / "share" / name).is_file()
 
 
 @pytest.mark.parametrize(

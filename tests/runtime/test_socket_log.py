@@ -159,7 +159,8 @@ def lines_at_start(file_limit: int, units: int, folder: Path, monkeypatch: pytes
     entries = [entry(f"u{number}") for number in range(units)]
     with capture_logs() as lines, polling.connected(entries):
         pass
-    return lines
+    # Other tests may poll a site of this name at this moment.
+    return [line for line in lines if line["event"] != "another agent polls this site"]
 
 
 async def test_an_agent_without_sockets_says_so_once_and_carries_on(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from agent.errors import PollError, UnreachableError
+from agent.site.energy import Energy
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.site.losses import attribute, is_noise, shortfall_finding
-from agent.site.power import PowerModel, unit_power
+from agent.site.power import PowerModel, PowerSource, unit_power
 from agent.site.status import UnitState, UnitStatus, is_definite_refusal, judge
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import BoardReading, Dialect, Identity, Mode, PoolReading, ShareReading, UnitReading
@@ -23,6 +24,11 @@ S21 = Nameplate(
     fans=4,
     cooling="air",
     source="test",
+)
+
+ENERGY = Energy(
+    site={PowerSource.METERED: 7.2e9, PowerSource.MODELLED: 3.6e6},
+    by_container={"C1": {PowerSource.METERED: 3.6e9}},
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from brokers import ROOT, SITE, Consumer, payloads
-from exporter_cases import AT, reading, status
+from exporter_cases import AT, ENERGY, reading, status
 from patience import PATIENT_S
 from programs import Program, agent
 
@@ -110,7 +110,7 @@ def publish_figures(side: MqttExporter, count: int, start: int = 0) -> None:
     """Publish figures of one unit `count` times."""
     unit = status(latest=reading())
     for number in range(start, start + count):
-        side.on_figures(site_figures([unit], AT + number), interval_s=1, simulated_units=lambda: 0)
+        side.on_figures(site_figures([unit], AT + number), ENERGY, interval_s=1, simulated_units=lambda: 0)
 
 
 def password(folder: Path, text: str) -> Path:

@@ -17,7 +17,7 @@ from agent.hil.capture.recorder import Plan
 from agent.hil.capture.requests import Firmware
 from agent.hil.capture.session import Recording, record_all
 from agent.hil.capture.spool import VERSION, Begun
-from agent.unit.digest import Login
+from agent.unit.login import Login
 
 LOGIN = Login(user="root", password="root")  # noqa: S106  the factory's
 NO_PAUSE = dict.fromkeys(Firmware, 0.0)

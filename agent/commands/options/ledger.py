@@ -27,6 +27,14 @@ class Form(StrEnum):
     JSON = "json"
 
 
+class ExportForm(StrEnum):
+    """Format of an exported ledger."""
+
+    XLSX = "xlsx"
+    NETBOX = "netbox"
+    FILE_SD = "file-sd"
+
+
 At = Annotated[
     str | None, typer.Option("--at", help="Date or time as in the ledger, in the site's zone; default: now.")
 ]
@@ -50,6 +58,31 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Print the units deployed at a moment, or every row of one unit."""
+
+
+@command(
+    app,
+    examples=(
+        "hashsight ledger export ledger.xlsx",
+        "hashsight ledger export targets.json --format file-sd",
+    ),
+)
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write; it is replaced whole.")],
+    *,
+    config: ConfigPath = None,
+    form: Annotated[
+        ExportForm | None,
+        typer.Option("--format", help="Default: by the file's name, .xlsx, .csv (NetBox) or .json (file_sd)."),
+    ] = None,
+    at: At = None,
+    role: Annotated[str, typer.Option(help="NetBox role of the devices.")] = "Miner",
+) -> None:
+    """Write the ledger for another program: a workbook, NetBox's device import, or Prometheus' file_sd.
+
+    A workbook has every dated row, and `ledger import` reads it back; with --at it has the units deployed then, as the
+    others have of now. NetBox's site, manufacturers, device types, locations (containers) and racks must exist there.
+    """
 
 
 @command(
@@ -127,7 +160,9 @@ def set_unit(
     ),
 )
 def import_table(
-    file: Annotated[Path, typer.Argument(help="CSV with a header of ledger columns, or a scan's proposal.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or workbook (.xlsx) with a header of ledger columns, or a scan's proposal.")
+    ],
     *,
     config: ConfigPath = None,
     at: At = None,

@@ -36,6 +36,7 @@ def assemble(
     door: Callable[[MqttMeters], Door],
     clock: Callable[[], float],
     wall: Callable[[], float],
+    page_url: str | None = None,
     rng: random.Random | None = None,
 ) -> MqttExporter:
     """Return the exporter for the brokers of a configuration; it opens nothing before it runs.
@@ -49,6 +50,7 @@ def assemble(
         door: Returns the parts of the site that received messages may change, with the given meters among them.
         clock: Monotonic clock, s.
         wall: Unix time, s.
+        page_url: Address at which people open the agent's pages; None if none is configured.
         rng: Source of jitter and canary nonces.
     """
     rng = rng or random.Random()
@@ -85,24 +87,28 @@ def assemble(
                 units=section.units,
                 heartbeat=heartbeat,
                 node=_node(section, link, site, Backoff(random=rng.random), wall),
-                discovery=_discovery(section, composer),
+                discovery=_discovery(section, composer, page_url),
             )
         )
     unit_heartbeat_s = min((section.unit_heartbeat_s for section in sections), default=300.0)
     return MqttExporter(composer, outlets, meters=meters, unit_heartbeat_s=unit_heartbeat_s, clock=clock, wall=wall)
 
 
-def _discovery(section: MqttSection, composer: Composer) -> Callable[[Iterable[str]], dict[str, bytes]] | None:
+def _discovery(
+    section: MqttSection, composer: Composer, page_url: str | None
+) -> Callable[[Iterable[str], float], dict[str, bytes]] | None:
     if not section.home_assistant:
         return None
 
-    def messages(containers: Iterable[str]) -> dict[str, bytes]:
+    def messages(containers: Iterable[str], interval_s: float) -> dict[str, bytes]:
         return discovery(
             composer.topics,
             containers,
             prefix=section.home_assistant_prefix,
             site=composer.site,
             version=composer.version,
+            interval_s=interval_s,
+            page_url=page_url,
         )
 
     return messages

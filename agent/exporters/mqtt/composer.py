@@ -24,6 +24,7 @@ from agent.exporters.mqtt.messages import (
     UnitsMessage,
 )
 from agent.exporters.mqtt.topics import Topics
+from agent.site.energy import Energy
 from agent.site.status import UnitStatus
 from agent.site.totals import Figures, SiteFigures
 
@@ -71,7 +72,7 @@ class Composer:
         self._previous[topic] = self._seq
         return payload
 
-    def figures(self, figures: SiteFigures, *, interval_s: float, simulated_units: int) -> bytes:
+    def figures(self, figures: SiteFigures, energy: Energy, *, interval_s: float, simulated_units: int) -> bytes:
         """Return a message with the site's sums."""
         return self._compose_next(
             FiguresMessage,
@@ -80,15 +81,23 @@ class Composer:
             interval_s=interval_s,
             simulated_units=simulated_units,
             figures=group(figures.site),
+            joules_by_source=energy.site,
             delivered_1h_hs=figures.delivered_1h_hs,
             delivered_1h_deployed_hs=figures.delivered_1h_deployed_hs,
             delivered_24h_hs=figures.delivered_24h_hs,
             delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
         )
 
-    def container(self, container: str, figures: Figures) -> bytes:
+    def container(self, container: str, figures: Figures, energy: Energy, *, interval_s: float) -> bytes:
         """Return a message with a container's sums."""
-        return self._compose(ContainerMessage, figures.at, container=container, figures=group(figures))
+        return self._compose(
+            ContainerMessage,
+            figures.at,
+            container=container,
+            interval_s=interval_s,
+            figures=group(figures),
+            joules_by_source=energy.by_container.get(container, {}),
+        )
 
     def unit(self, status: UnitStatus, *, at: float) -> bytes:
         """Return a message with one unit's status."""

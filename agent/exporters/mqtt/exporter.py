@@ -23,6 +23,7 @@ from agent.exporters.mqtt.news import CurtailmentNews, HealthNews, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.outlet import Outlet, Units
 from agent.site.curtailment.events import Event
+from agent.site.energy import Energy
 from agent.site.metered import MeterWatts
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import SiteFigures
@@ -69,6 +70,7 @@ class MqttExporter:
         self._states: dict[str, UnitState] = {}
         self._published: dict[str, _Published] = {}
         self._containers: set[str] = set()
+        self._discovered_interval_s = 0.0
         self._batch: dict[str, UnitStatus] = {}
         self._is_singly = any(outlet.units == "latest" for outlet in outlets)
         self._is_batched = any(outlet.units == "batches" for outlet in outlets)
@@ -152,23 +154,26 @@ class MqttExporter:
         if self._published.pop(unit_id, None) is not None and self._is_singly:
             self._offer(self._composer.topics.unit(unit_id), b"", to="latest")
 
-    def on_figures(self, figures: SiteFigures, *, interval_s: float, simulated_units: Callable[[], int]) -> None:
-        """Publish the figures of an interval and the units that are due."""
+    def on_figures(
+        self, figures: SiteFigures, energy: Energy, *, interval_s: float, simulated_units: Callable[[], int]
+    ) -> None:
+        """Publish the figures of an interval, the energy since the agent started, and the units that are due."""
         if not self.outlets:
             return
-        payload = self._composer.figures(figures, interval_s=interval_s, simulated_units=simulated_units())
+        payload = self._composer.figures(figures, energy, interval_s=interval_s, simulated_units=simulated_units())
         self._queue(Message(Kind.FIGURES, self._composer.topics.figures, payload, is_retained=True))
         for outlet in self.outlets:
             if outlet.node is not None:
                 outlet.node.on_figures(figures)
         for name, sums in figures.by_container.items():
-            self._offer(self._composer.topics.container(name), self._composer.container(name, sums))
+            payload = self._composer.container(name, sums, energy, interval_s=interval_s)
+            self._offer(self._composer.topics.container(name), payload)
         for name in self._containers - figures.by_container.keys():
             self._offer(self._composer.topics.container(name), b"")
-        if self._containers != figures.by_container.keys():
-            self._containers = set(figures.by_container)
+        if self._containers != figures.by_container.keys() or interval_s != self._discovered_interval_s:
+            self._containers, self._discovered_interval_s = set(figures.by_container), interval_s
             for outlet in self.outlets:
-                outlet.offer_discovery(sorted(self._containers))
+                outlet.offer_discovery(sorted(self._containers), interval_s=interval_s)
         for outlet in self.outlets:
             # Figures come only once every unit was polled, so by now every unit of the ledger was offered.
             outlet.broker.keep_only_offered()

@@ -97,6 +97,8 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
 
     Attributes:
         interval_s: Time until the next message.
+        joules_by_source: Energy of the site since the agent started, by source of the power; a counter that begins at
+            zero with each run, see `boot_id`.
         delivered_1h_hs, delivered_24h_hs: Hashrate credited by pools, over the units for which it is known.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
     """
@@ -106,6 +108,7 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
     interval_s: float
     simulated_units: int
     figures: GroupFigures
+    joules_by_source: dict[PowerSource, float]
     delivered_1h_hs: float | None
     delivered_1h_deployed_hs: float
     delivered_24h_hs: float | None
@@ -113,11 +116,18 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
 
 
 class ContainerMessage(Envelope, frozen=True, kw_only=True):
-    """A container's sums."""
+    """A container's sums.
+
+    Attributes:
+        interval_s: Time until the next message.
+        joules_by_source: Energy since the agent started, as in `FiguresMessage`.
+    """
 
     schema: Literal["hashsight.container.v1"] = "hashsight.container.v1"
     container: str
+    interval_s: float
     figures: GroupFigures
+    joules_by_source: dict[PowerSource, float]
 
 
 class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,8 @@ class Outlet:
         units: How single units are published, if at all.
         heartbeat: Of the demand-response gateway, if one is expected to send through this broker.
         node: The site as a Sparkplug edge node; None if not wanted.
-        discovery: Returns retained messages for home automation by topic, for the given containers; None if not wanted.
+        discovery: Returns retained messages for home automation by topic, for the given containers and the interval of
+            figures, s; None if not wanted.
         discovered: Topics of the discovery messages published now.
         reported_dropped: Numbers of dropped messages that were reported already, by kind.
     """
@@ -31,7 +32,7 @@ class Outlet:
     units: Units
     heartbeat: Heartbeat
     node: SparkplugNode | None = None
-    discovery: Callable[[Iterable[str]], dict[str, bytes]] | None = None
+    discovery: Callable[[Iterable[str], float], dict[str, bytes]] | None = None
     discovered: set[str] = field(default_factory=set)
     reported_dropped: Counter[str] = field(default_factory=Counter)
 
@@ -52,11 +53,11 @@ class Outlet:
         since, self.reported_dropped = dropped - self.reported_dropped, dropped
         return since
 
-    def offer_discovery(self, containers: Iterable[str]) -> None:
+    def offer_discovery(self, containers: Iterable[str], *, interval_s: float) -> None:
         """Publish discovery messages for these containers, and delete those of containers that are gone."""
         if self.discovery is None:
             return
-        wanted = self.discovery(containers)
+        wanted = self.discovery(containers, interval_s)
         for topic in self.discovered - wanted.keys():
             self.broker.offer(topic, b"")
         for topic, payload in wanted.items():

@@ -1,6 +1,5 @@
 """Handlers of the pages: each collects immutable values on the event loop and draws in a thread."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from agent.exporters.web.pages.site_page import Shown, render
 from agent.exporters.web.responses import error_response
 from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
-from agent.exporters.web.unit_query import UnitQuery, parse_query
+from agent.exporters.web.unit_query import MAX_OFFSET, UnitQuery, parse_query
 from agent.exporters.web.units_csv import units_csv
 from agent.site.curtailment.events import Curtailments
 from agent.site.event_figures import event_figures
@@ -138,7 +137,7 @@ async def _units_csv(request: web.Request) -> web.Response:
     """Answer with the units of a query as CSV: all that match, unless the query has a limit."""
     source = request.app[SOURCE]
     try:
-        everything = replace(units_page.DEFAULTS, limit=sys.maxsize)
+        everything = replace(units_page.DEFAULTS, limit=MAX_OFFSET)
         query = parse_query([(name, value) for name, value in request.query.items() if value], everything)
     except QueryError as error:
         return error_response(request, 400, str(error))

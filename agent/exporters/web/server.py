@@ -19,6 +19,7 @@ from agent.exporters.web.csv_routes import csv_routes
 from agent.exporters.web.discovery_answers import discovery_answer
 from agent.exporters.web.history_api import parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
+from agent.exporters.web.influx import INFLUX, answer_influx
 from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
 from agent.exporters.web.openapi.answer import OPENAPI, answer_openapi
 from agent.exporters.web.page_routes import page_routes
@@ -170,6 +171,7 @@ def _application(source: Source) -> web.Application:
             *page_routes(),
             *csv_routes(),
             web.get(OPENAPI, answer_openapi),
+            web.get(INFLUX, answer_influx),
             web.get("/metrics", _metrics),
             web.get("/metrics/site", _metrics),
             web.get("/healthz", _healthz),

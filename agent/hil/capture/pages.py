@@ -1,7 +1,6 @@
 """Pages of a unit that only tell: GET without a login first, then with one if the unit asks for it, by digest only."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,8 @@ from agent.hil.capture.exchanged import UNAUTHORIZED, Exchange
 from agent.hil.capture.form import Ending, Port
 from agent.hil.capture.page_reply import PageReply
 from agent.hil.capture.requests import path_of
-from agent.unit.digest import Login, credentials, read_challenge
+from agent.unit.digest import authorization
+from agent.unit.login import Login
 
 _CHALLENGE: Final = "www-authenticate"
 
@@ -47,20 +47,21 @@ class PageReader:
         try:
             first, reply = await self._ask(connection, page, path, look, None)
             exchanges = [first]
-            challenge = read_challenge(reply.values(_CHALLENGE)) if reply.status == UNAUTHORIZED else None
-            if challenge is None:
+            challenges = reply.values(_CHALLENGE) if reply.status == UNAUTHORIZED else ()
+            url = f"http://{self.endpoint}{path}"
+            answer = await authorization(challenges, self.login, method="GET", url=url)
+            if answer is None:
                 return exchanges
-            authorization = credentials(challenge, self.login, method="GET", uri=path, cnonce=secrets.token_hex(8))
             second = None
             if not reply.is_last:
-                second, answer = await self._ask(connection, page, path, look, authorization)
-                if not answer.head and not answer.body and second.ending in {Ending.CLOSE, Ending.RESET}:
+                second, page_reply = await self._ask(connection, page, path, look, answer)
+                if not page_reply.head and not page_reply.body and second.ending in {Ending.CLOSE, Ending.RESET}:
                     # A server may close a connection without having announced it.
                     second = None
             if second is None:
                 connection.close()
                 connection = await connect(self.endpoint, self.patience.connect_s, self.clock)
-                second, _ = await self._ask(connection, page, path, look, authorization)
+                second, _ = await self._ask(connection, page, path, look, answer)
             return [*exchanges, second]
         finally:
             connection.close()

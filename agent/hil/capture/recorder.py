@@ -41,7 +41,7 @@ from agent.hil.capture.requests import (
 from agent.hil.capture.spool import Asked, Looked, Spool
 from agent.hil.capture.states import State
 from agent.unit.cgminer import wire
-from agent.unit.digest import Login
+from agent.unit.login import Login
 
 API_PORT: Final = 4028
 WEB_PORT: Final = 80

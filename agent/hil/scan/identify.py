@@ -10,7 +10,6 @@ more reports or pages (`makes`). None of it changes a unit.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Generator
 from typing import Final, NamedTuple
@@ -34,7 +33,7 @@ from agent.unit import registry
 from agent.unit.cgminer.client import ask
 from agent.unit.cgminer.foreign import foreign_bytes
 from agent.unit.consistency.alone import held_alone
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import Catalogue
 from agent.unit.reading import SystemInfo, UnitReading
 
@@ -192,7 +191,6 @@ class Identifier:
                         login,
                         connect_timeout_s=self._connect_timeout_s,
                         deadline_s=self._page_deadline_s,
-                        cnonce=_cnonce,
                     )
                 except LocalResourceError:
                     await asyncio.sleep(SOCKETLESS_S)
@@ -239,7 +237,3 @@ class Identifier:
 
 def _words(error: PollError) -> str:
     return f"{error.reason}: {error}"
-
-
-def _cnonce() -> str:
-    return secrets.token_hex(8)

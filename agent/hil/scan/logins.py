@@ -10,7 +10,7 @@ from agent.config.mistakes import SHOWN_MISTAKES
 from agent.errors import ConfigError, Mistake
 from agent.files.secret import read_secret, secret_refusal
 from agent.unit import registry
-from agent.unit.digest import Login
+from agent.unit.login import Login
 
 WHERE = "--logins"
 

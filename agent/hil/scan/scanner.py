@@ -19,7 +19,7 @@ from agent.hil.scan.found import Found, Kind
 from agent.hil.scan.identify import Identifier
 from agent.hil.scan.probe import FIRST_PATIENCE_S, LATER_PATIENCE_S, Prober, Tally
 from agent.hil.scan.ranges import Targets
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import Catalogue
 
 API_PORT: Final = 4028

@@ -4,7 +4,6 @@ The ledger file is never written. The log proposes each correction as the comman
 """
 
 import asyncio
-import random
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,7 +23,7 @@ from agent.site.identity.whereabouts import Difference, Finding, Move, Sighting,
 from agent.site.ledger.cells import host_cell
 from agent.site.ledger.delta import LedgerDelta
 from agent.site.ledger.entries import Ledger, LedgerEntry
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.reader import FetchSystemInfo
 from agent.unit.reading import Poll, SystemInfo
 
@@ -188,7 +187,6 @@ class IdentityWatch:
             self._login,
             connect_timeout_s=self._connect_timeout_s,
             deadline_s=self._section.deadline_s,
-            cnonce=lambda: f"{random.getrandbits(64):016x}",
         )
 
     def _on_checked(self, result: str) -> None:

@@ -8,7 +8,6 @@ the whole exchange.
 import asyncio
 import errno
 import re
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -25,7 +24,8 @@ from agent.errors import (
     UnsupportedReplyError,
     excerpt,
 )
-from agent.unit.digest import Login, credentials, read_challenge
+from agent.unit.digest import authorization
+from agent.unit.login import Login
 from agent.unit.reading import SystemInfo
 
 # Documented (D66): the login of every new unit.
@@ -52,7 +52,7 @@ class _Response(NamedTuple):
 
 
 async def fetch_system_info(
-    endpoint: Endpoint, login: Login, *, connect_timeout_s: float, deadline_s: float, cnonce: Callable[[], str]
+    endpoint: Endpoint, login: Login, *, connect_timeout_s: float, deadline_s: float
 ) -> SystemInfo:
     """Return the identity on one unit's page.
 
@@ -61,7 +61,6 @@ async def fetch_system_info(
         login: User and password for digest authentication.
         connect_timeout_s: Time allowed for connecting alone.
         deadline_s: Time allowed for everything, connecting included.
-        cnonce: Returns fresh random letters and digits.
 
     Raises:
         PollError: The page could not be read; `RefusedError` for a wrong password.
@@ -72,13 +71,11 @@ async def fetch_system_info(
         async with asyncio.timeout(deadline_s):
             response = await connection.get(SYSTEM_INFO)
             if response.status == 401:
-                challenge = read_challenge(response.challenges)
-                if challenge is None:
-                    raise UnsupportedReplyError(
-                        f"{endpoint} requires an authentication other than MD5 digest with qop=auth"
-                    )
-                authorization = credentials(challenge, login, method="GET", uri=SYSTEM_INFO, cnonce=cnonce())
-                response = await connection.get(SYSTEM_INFO, authorization=authorization)
+                url = f"http://{endpoint}{SYSTEM_INFO}"
+                answer = await authorization(response.challenges, login, method="GET", url=url)
+                if answer is None:
+                    raise UnsupportedReplyError(f"{endpoint} requires an authentication other than digest with a qop")
+                response = await connection.get(SYSTEM_INFO, authorization=answer)
     except TimeoutError as error:
         raise DeadlineError(f"no complete page within {deadline_s:g} s") from error
     finally:

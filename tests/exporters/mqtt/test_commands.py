@@ -1,6 +1,7 @@
 """`hashsight mqtt check` and `tail`, run as commands."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -119,6 +120,34 @@ async def test_tail_prints_what_is_published(tmp_path: Path) -> None:
         line.startswith("units/u1 (kept) ") and line.endswith("hashing (hashing), 198.00 TH/s") for line in lines
     )
     assert any(line.startswith("agent (kept) ") and "stopped, version 1.2.3, run " in line for line in lines)
+
+
+async def test_tail_works_as_the_agent_with_the_shipped_access_list(tmp_path: Path) -> None:
+    """Without any option the agent's own account sees what it publishes; `--json` has a message a line."""
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        secret = password(tmp_path, "hashsight-secret")
+        options = section(broker.port, username="hashsight", password_file=str(secret))
+        async with delivering(exporter(tmp_path, options)) as side:
+            publish_figures(side, 1)
+        config = site(tmp_path, options)
+        status_code, lines = await invoked("mqtt", "tail", "--config", config, "--seconds", 1, "--json")
+    assert status_code == 0, lines
+    messages = [json.loads(line) for line in lines]
+    figures = [each for each in messages if each["topic"] == f"{ROOT}/figures"]
+    assert [(each["is_retained"], each["payload"]["schema"]) for each in figures] == [(True, "hashsight.figures.v1")]
+
+
+async def test_tail_says_that_nothing_may_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker grants the subscription and keeps the messages back: after a while one note names user and topic."""
+    monkeypatch.setattr("agent.commands.mqtt.SILENT_S", 0.2)
+    async with mosquitto(tmp_path / "broker", shipped) as broker:
+        secret = password(tmp_path, "stranger-secret")
+        config = site(tmp_path, section(broker.port, username="stranger", password_file=str(secret)))
+        status_code, lines = await invoked("mqtt", "tail", "--config", config, "--seconds", 2)
+    assert status_code == 0
+    (line,) = lines
+    assert line.startswith(f"note: nothing arrived from 127.0.0.1:{broker.port} in 0.2 s")
+    assert f"does not let user stranger read {ROOT}/#" in line
 
 
 async def test_tail_says_why_there_is_nothing_to_print(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from brokers import ROOT, consumer, mosquitto, payloads, shipped
-from exporter_cases import AT, entry, gone_silent, reading, status
+from exporter_cases import AT, ENERGY, entry, gone_silent, reading, status
 from mqtt_agent import SmallBook, delivering, exporter, figure_times, password, publish_figures, section
 from mqtt_messages import check
 from patience import PATIENT_S
@@ -90,7 +90,7 @@ async def test_leftovers_of_an_earlier_run_are_deleted(tmp_path: Path) -> None:
         statuses = [status(entry(name, place=Place(container=within)), reading(name)) for name, within in places]
         for one in statuses:
             side.on_unit(one)
-        side.on_figures(site_figures(statuses, AT), interval_s=1, simulated_units=lambda: 0)
+        side.on_figures(site_figures(statuses, AT), ENERGY, interval_s=1, simulated_units=lambda: 0)
 
     async with mosquitto(tmp_path / "broker") as broker:
         home = section(broker.port, home_assistant=True)

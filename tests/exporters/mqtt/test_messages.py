@@ -4,7 +4,7 @@ import json
 
 import jsonschema
 import pytest
-from exporter_cases import AT, board, entry, gone_silent, reading, status
+from exporter_cases import AT, ENERGY, board, entry, gone_silent, reading, status
 from hypothesis import given
 from hypothesis import strategies as st
 from mqtt_messages import BY_SCHEMA, SCHEMAS, check, composer
@@ -56,8 +56,8 @@ def test_every_message_fits_its_schema() -> None:
     bodies = [
         check(payload)
         for payload in (
-            make.figures(figures, interval_s=10, simulated_units=0),
-            make.container("C1", figures.by_container["C1"]),
+            make.figures(figures, ENERGY, interval_s=10, simulated_units=0),
+            make.container("C1", figures.by_container["C1"], ENERGY, interval_s=10),
             make.unit(hashing, at=AT),
             make.unit(silent, at=AT),
             make.units([hashing, silent], at=AT),
@@ -104,10 +104,10 @@ def test_messages_are_numbered_and_say_what_was_before() -> None:
     bodies = [
         json.loads(payload)
         for payload in (
-            make.figures(figures, interval_s=10, simulated_units=0),
+            make.figures(figures, ENERGY, interval_s=10, simulated_units=0),
             make.unit(hashing, at=AT),
             make.units([hashing], at=AT),
-            make.figures(figures, interval_s=10, simulated_units=0),
+            make.figures(figures, ENERGY, interval_s=10, simulated_units=0),
             make.units([hashing], at=AT),
         )
     ]
@@ -131,7 +131,7 @@ def test_a_unit_that_fell_silent_is_published_without_numbers() -> None:
 def test_the_losses_of_a_message_add_up() -> None:
     """Deployed minus losses plus uplift is operating, in the message as in the figures."""
     statuses = [status(entry("u1"), reading("u1")), gone_silent("u2"), status(entry("u3"), reading("u3"))]
-    figures = check(composer().figures(site_figures(statuses, AT), interval_s=10, simulated_units=0))["figures"]
+    figures = check(composer().figures(site_figures(statuses, AT), ENERGY, interval_s=10, simulated_units=0))["figures"]
     rebuilt = figures["deployed_hs"] - sum(figures["losses_hs"].values()) + figures["uplift_hs"]
     assert rebuilt == pytest.approx(figures["operating_hs"], rel=1e-12)
     assert figures["units"] == sum(figures["units_by_state"].values()) == 3

@@ -7,9 +7,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from brokers import ROOT, consumer, mosquitto, shipped
-from exporter_cases import AT, entry, gone_silent, reading, status
+from exporter_cases import AT, ENERGY, entry, gone_silent, reading, status
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
 from mqtt_agent import SmallBook, delivering, exporter, password, publish_figures, section
 from mqtt_messages import composer
 from patience import PATIENT_S
@@ -18,6 +21,7 @@ from agent.exporters.mqtt.home_assistant import discovery, identifier
 from agent.exporters.mqtt.sparkplug import REBIRTH, EdgeNode, asks_for_rebirth
 from agent.exporters.mqtt.sparkplug_node import metrics_of
 from agent.exporters.mqtt.topics import Topics
+from agent.site.energy import Energy
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered
 from agent.site.totals import SiteFigures, site_figures
@@ -32,6 +36,7 @@ DOCUMENTED: dict[str, type | tuple[type, ...]] = {
     "unit_of_measurement": str,
     "device_class": str,
     "state_class": str,
+    "expire_after": int,
     "suggested_display_precision": int,
     "availability": list,
     "entity_category": str,
@@ -46,6 +51,8 @@ DEVICE = {
     *("configuration_url", "via_device"),
 }
 AVAILABILITY = {"topic", "value_template", "payload_available", "payload_not_available"}
+PAGE = "https://gateway.mine.example:9184"
+ENTITIES = 11 + 3
 DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/([a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
 # Source: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -110,18 +117,28 @@ def two_containers() -> SiteFigures:
 
 def configs() -> dict[str, Any]:
     """Return the discovery messages for these containers."""
-    messages = discovery(Topics("alpha"), ["C 1", "C/2", ""], prefix="homeassistant", site="alpha", version="1.2.3")
+    messages = discovery(
+        Topics("alpha"),
+        ["C 1", "C/2", ""],
+        prefix="homeassistant",
+        site="alpha",
+        version="1.2.3",
+        interval_s=30,
+        page_url=PAGE,
+    )
     return {topic: json.loads(payload) for topic, payload in messages.items()}
 
 
 def test_discovery_has_the_documented_form() -> None:
     """Topics, keys and types follow Home Assistant's documentation; ids are unique; every entity has a device."""
     found = configs()
-    assert len({config["unique_id"] for config in found.values()}) == len(found) == 1 + 3 * 9
+    assert len({config["unique_id"] for config in found.values()}) == len(found) == 1 + 3 * ENTITIES
     for topic, config in found.items():
         assert mistakes_in(topic, config) == []
         assert config["name"]
         assert config["origin"] == {"name": "hashsight", "sw_version": "1.2.3"}
+        assert config["device"]["configuration_url"] == PAGE
+        assert config.get("expire_after") == (None if config["unique_id"].endswith("_agent") else 90)
         for each in config.get("availability", []):
             assert each["topic"] == f"{ROOT}/agent"
 
@@ -137,26 +154,79 @@ def test_the_form_is_that_of_the_documentations_examples() -> None:
         assert mistakes_in(topic, config | {"device": {"name": "Garden"}}) == ["device.identifiers"]
 
 
-def test_discovery_reads_fields_that_are_there() -> None:
-    """Each template names a field of the message on its topic; for a null field it yields none, not zero."""
-    figures, make = two_containers(), composer()
+def shown(figures: SiteFigures, energy: Energy = ENERGY) -> dict[str, str]:
+    """Return what Home Assistant shows, by id: each template rendered with the message on its topic.
+
+    Home Assistant renders templates with Jinja2 in its sandbox, and takes the text "None" for no value.
+    """
+    make, containers = composer(), figures.by_container
     bodies = {
-        f"{ROOT}/figures": json.loads(make.figures(figures, interval_s=10, simulated_units=0)),
+        f"{ROOT}/figures": json.loads(make.figures(figures, energy, interval_s=10, simulated_units=0)),
         f"{ROOT}/agent": json.loads(make.agent("online", at=AT)),
-        f"{ROOT}/containers/C 1": json.loads(make.container("C 1", figures.by_container["C 1"])),
-        f"{ROOT}/containers/C%2F2": json.loads(make.container("C/2", figures.by_container["C/2"])),
+        f"{ROOT}/containers/C 1": json.loads(make.container("C 1", containers["C 1"], energy, interval_s=10)),
+        f"{ROOT}/containers/C%2F2": json.loads(make.container("C/2", containers["C/2"], energy, interval_s=10)),
     }
+    rendering = SandboxedEnvironment(undefined=StrictUndefined)
+    texts = {}
     for config in configs().values():
-        templates = config["value_template"] + config.get("json_attributes_template", "")
+        body = bodies[config["state_topic"]]
         assert config.get("json_attributes_topic", config["state_topic"]) == config["state_topic"]
-        paths = re.findall(r"value_json\.([a-z_.0-9]+?)(?:\.values\(\))?(?=[ )])", templates)
-        assert paths
-        for path in paths:
-            value = bodies[config["state_topic"]]
-            for key in path.split("."):
-                value = value[key]
-            if path.endswith("_ratio"):
-                assert config["value_template"].startswith("{{ none if ")
+        texts[config["unique_id"]] = rendering.from_string(config["value_template"]).render(value_json=body)
+        if "json_attributes_template" in config:
+            rendering.from_string(config["json_attributes_template"]).render(value_json=body)
+    return texts
+
+
+def test_entities_show_the_figures() -> None:
+    """Every template reads fields that are there, in the unit it names; energy is in kWh, from all its sources."""
+    texts = shown(two_containers())
+    site = {key.removeprefix("hashsight_alpha_"): text for key, text in texts.items() if "container" not in key}
+    assert site | {"power": "", "energy_efficiency": ""} == {
+        "agent": "ON",
+        "operating": "396.0",
+        "deployed": "600.0",
+        "operational_efficiency": "66.0",
+        "coverage": "66.66666666666666",
+        "curtailed": "0.0",
+        "unreachable": "200.0",
+        "power": "",
+        "energy": "2001.0",
+        "energy_efficiency": "",
+        "units": "3",
+        "units_hashing": "2",
+        "dark": "None",
+        "low_efficiency": "ON",
+        "low_coverage": "ON",
+    }
+    assert float(site["power"]) > 6000
+    assert 15 < float(site["energy_efficiency"]) < 20
+
+
+def test_what_is_not_known_is_shown_as_no_value() -> None:
+    """No figure reads as zero, and no problem as absent, where nothing says so."""
+    unread = [
+        msgspec.structs.replace(gone_silent(unit_id), entry=entry(unit_id, place=Place(container=container)))
+        for unit_id, container in (("u1", "C 1"), ("u2", "C/2"))
+    ]
+    texts = shown(site_figures(unread, AT), Energy(site={}, by_container={}))
+    for key in ("power", "energy", "energy_efficiency", "dark"):
+        assert texts[f"hashsight_alpha_{key}"] == "None", key
+
+
+@pytest.mark.parametrize(("silent", "dark"), [(0, "OFF"), (3, "OFF"), (4, "ON")])
+def test_a_container_in_which_nothing_hashes_is_a_problem(silent: int, dark: str) -> None:
+    """One unit of four that still hashes is enough to say that a container has power."""
+    places = [Place(container="C 1", slot=str(slot)) for slot in range(4)]
+    statuses = [
+        msgspec.structs.replace(gone_silent(f"u{slot}"), entry=entry(f"u{slot}", place=place))
+        if slot < silent
+        else status(entry(f"u{slot}", place=place), reading(f"u{slot}"))
+        for slot, place in enumerate(places)
+    ]
+    statuses.append(status(entry("u9", place=Place(container="C/2")), reading("u9")))
+    texts = shown(site_figures(statuses, AT))
+    assert texts["hashsight_alpha_container_C_1_dark"] == dark
+    assert texts["hashsight_alpha_dark"] == "OFF"
 
 
 def test_different_names_give_different_ids() -> None:
@@ -180,7 +250,7 @@ async def test_discovery_is_kept_by_the_broker(tmp_path: Path) -> None:
                 # Retained messages come before what is published now.
                 late.publish("homeassistant/now", "")
                 await late.until(lambda got: got and got[-1][0] == "homeassistant/now")
-                assert len(late.messages) == (1 + 2 * 9 if wanted else 0) + 1
+                assert len(late.messages) == (1 + 2 * ENTITIES if wanted else 0) + 1
 
 
 def decode(data: bytes) -> dict[int, list[Any]]:
@@ -306,7 +376,7 @@ async def test_a_nodes_life_on_a_real_broker(tmp_path: Path) -> None:
                 publish_figures(side, 1)
                 await host.until(lambda got: kinds(got) == ["NBIRTH"])
                 slower = status(latest=reading(hashrate_5s_hs=150e12))
-                side.on_figures(site_figures([slower], AT + 10), interval_s=1, simulated_units=lambda: 0)
+                side.on_figures(site_figures([slower], AT + 10), ENERGY, interval_s=1, simulated_units=lambda: 0)
                 await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA"])
                 host.publish("spBv1.0/mining/NCMD/alpha", b"\x12\x18\x0a\x14" + REBIRTH.encode() + b"\x70\x01")
                 await host.until(lambda got: kinds(got) == ["NBIRTH", "NDATA", "NBIRTH"])
@@ -357,5 +427,5 @@ async def test_the_shipped_access_list_lets_each_do_its_part(tmp_path: Path, qui
                         await asyncio.sleep(0.01)
     assert [event.target_ratio for event in book.events.values()] == [0.4]
     found = {topic.removeprefix(f"{ROOT}/") for topic, _, _ in home.messages}
-    assert len([topic for topic in found if topic.endswith("/config")]) == 1 + 2 * 9
+    assert len([topic for topic in found if topic.endswith("/config")]) == 1 + 2 * ENTITIES
     assert {topic for topic in found if not topic.startswith("homeassistant/")} == {"agent", "containers/C1", "figures"}

@@ -45,6 +45,7 @@ ROUTES = (
     "/api/v1/schema",
     "/-/healthy",
     "/-/ready",
+    "/api/v1/influx",
     "/api/v1/openapi.json",
     "/api/v1/units.csv",
     "/api/v1/history.csv",
@@ -211,7 +212,7 @@ async def test_known_queries_that_failed(path: str, query: str, tmp_path: Path) 
         head = f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN.text}\r\n"
         status, body = await exchange(port, head.encode())
     walk = {"/racks", "/repairs", "/api/v1/repairs"}
-    takes_queries = path.removesuffix(".csv") in {"/api/v1/history", "/api/v1/units", "/units"} | walk
+    takes_queries = path.removesuffix(".csv") in {"/api/v1/history", "/api/v1/influx", "/api/v1/units", "/units"} | walk
     assert status == (400 if takes_queries else 200)
     assert not (takes_queries and path.startswith("/api/")) or json.loads(body)["error"]
 

@@ -247,6 +247,8 @@ async def test_the_page_and_its_csv_over_sockets() -> None:
         assert [row["unit_id"] for row in rows] == [f"u{number:03}" for number in range(100)]
         async with client.get("/units.csv?q=u0&sort=-unit&limit=2&offset=1") as answer:
             assert [row["unit_id"] for row in rows_of(await answer.read())] == ["u098", "u097"]
+        async with client.get("/units.csv?sort=unit&offset=118") as answer:
+            assert [row["unit_id"] for row in rows_of(await answer.read())] == ["u118", "u119"]
         for path, words in (("/units?limit=201", "1 to 200 on a page"), ("/units.csv?colour=red", "unknown parameter")):
             async with client.get(path) as answer:
                 assert answer.status == 400

@@ -29,7 +29,7 @@ from agent.hil.capture.states import State
 from agent.unit import registry
 from agent.unit.cgminer.client import Client
 from agent.unit.consistency.alone import held_alone
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import shipped_catalogue
 from simulators.farm.farm import Farm
 from simulators.sockets.replay import read_captures

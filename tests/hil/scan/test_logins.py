@@ -8,7 +8,7 @@ import pytest
 from agent.address import PRIVATE_NETWORKS
 from agent.errors import ConfigError
 from agent.hil.scan.logins import login_finder, read_logins
-from agent.unit.digest import Login
+from agent.unit.login import Login
 
 
 def file(folder: Path, text: str, mode: int = 0o600) -> Path:

@@ -21,7 +21,7 @@ from agent.hil.scan.probe import Tally
 from agent.hil.scan.proposal import propose
 from agent.hil.scan.ranges import parse_targets
 from agent.hil.scan.scanner import ScanOptions, fitted, scan
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.nameplate import shipped_catalogue
 from simulators.strangers.recorded import reply_of
 from simulators.strangers.surroundings import Make

@@ -17,7 +17,7 @@ from agent.exporters.web.identity_answers import identity_answer
 from agent.site.identity.watch import IdentityWatch
 from agent.site.identity.whereabouts import Standing
 from agent.site.ledger.entries import Ledger, LedgerEntry
-from agent.unit.digest import Login
+from agent.unit.login import Login
 from agent.unit.reading import SystemInfo
 from agent.unit.registry import FETCH_SYSTEM_INFO
 

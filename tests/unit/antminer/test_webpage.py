@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from paths import WEB_CAPTURES
 from patience import PATIENT_S
 from sim_cases import make_farm
-from web_cases import NONCE, credentials, served
+from web_cases import served
 
 from agent.address import Endpoint
 from agent.errors import (
@@ -24,10 +25,10 @@ from agent.errors import (
     UnreachableError,
     UnsupportedReplyError,
 )
-from agent.unit import digest
 from agent.unit.antminer import webpage
 from agent.unit.antminer.webpage import MAX_BODY_BYTES, MAX_CHUNKS, fetch_system_info, read_system_info
-from agent.unit.digest import Challenge, Login
+from agent.unit.digest import authorization
+from agent.unit.login import Login
 from agent.unit.reading import SystemInfo
 
 ROOT = Login(user="root", password="root")  # noqa: S106  the one every unit leaves the factory with
@@ -103,9 +104,7 @@ def saying(*replies: bytes) -> Script:
 
 async def fetch(endpoint: Endpoint, *, deadline_s: float = PATIENT_S, login: Login = ROOT) -> SystemInfo:
     """Fetch the identity page."""
-    return await fetch_system_info(
-        endpoint, login, connect_timeout_s=deadline_s, deadline_s=deadline_s, cnonce=lambda: "0a4f113b"
-    )
+    return await fetch_system_info(endpoint, login, connect_timeout_s=deadline_s, deadline_s=deadline_s)
 
 
 @pytest.mark.parametrize(
@@ -161,57 +160,93 @@ def test_any_bytes_are_a_page_or_malformed(data: bytes) -> None:
         assert all(text is None or 0 < len(text) <= 64 for text in (info.model, info.firmware, info.serial))
 
 
-def test_credentials_are_those_of_the_rfc() -> None:
-    """The credentials match the worked example of RFC 2617, section 3.5."""
-    challenge = digest.read_challenge(
-        (
-            (
-                'Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
-                'opaque="5ccc069c403ebaf9f0171e9517f40e41"'
-            ),
-        )
-    )
-    assert challenge is not None
-    login = Login(user="Mufasa", password="Circle Of Life")  # noqa: S106  the RFC's
-    header = digest.credentials(challenge, login, method="GET", uri="/dir/index.html", cnonce="0a4f113b")
-    assert 'response="6629fae49393a05397450978507c4ef1"' in header
-    assert 'opaque="5ccc069c403ebaf9f0171e9517f40e41"' in header
+def fields_of(header: str) -> dict[str, str]:
+    """Return the fields of an Authorization header."""
+    scheme, _, rest = header.partition(" ")
+    assert scheme == "Digest"
+    return {name: quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^,]*))', rest)}
 
 
-def test_credentials_answer_the_recorded_challenge() -> None:
-    """The credentials for an S21+'s challenge match an independent calculation."""
-    (value,) = re.findall(rb"WWW-Authenticate: (.*)\r", UNAUTHORIZED)
-    challenge = digest.read_challenge((value.decode(),))
-    assert challenge == Challenge("antMiner Configuration", NONCE, None)
-    header = digest.credentials(challenge, ROOT, method="GET", uri="/a", cnonce="0a4f113b")
-    assert sorted(header[7:].split(", ")) == sorted(credentials("/a")[7:].split(", "))
+def md5(*texts: str) -> str:
+    """Return the MD5 of texts joined by colons, in hex."""
+    return hashlib.md5(":".join(texts).encode(), usedforsecurity=False).hexdigest()
 
 
 @pytest.mark.parametrize(
-    ("values", "challenge"),
+    ("challenge", "login", "path"),
+    [
+        pytest.param(
+            re.findall(rb"WWW-Authenticate: (.*)\r", UNAUTHORIZED)[0].decode(), ROOT, "/cgi-bin/a.cgi", id="S21+"
+        ),
+        # Documented (D68): Hiveon's newer lighttpd.
+        pytest.param(
+            'Digest realm="r", charset="UTF-8", algorithm=MD5, nonce="67d1:ab", qop="auth"', ROOT, "/a", id="lighttpd"
+        ),
+        pytest.param(
+            'Digest realm="testrealm@host.com", qop="auth", nonce="dcd98b71", opaque="5ccc069c"',
+            Login(user="Mufasa", password="Circle Of Life"),  # noqa: S106  the RFC's
+            "/dir/index.html",
+            id="RFC 2617",
+        ),
+    ],
+)
+async def test_credentials_are_those_of_the_rfc(challenge: str, login: Login, path: str) -> None:
+    """The answer is what RFC 2617, section 3.2.2.1, computes from the challenge, with a fresh client nonce."""
+    asked = fields_of(challenge)
+    headers = [
+        await authorization((challenge,), login, method="GET", url=f"http://127.0.0.1:80{path}") for _ in range(2)
+    ]
+    nonces = set()
+    for header in headers:
+        assert header is not None
+        found = fields_of(header)
+        nonces.add(found["cnonce"])
+        known = md5(login.user, asked["realm"], login.password)
+        expected = md5(known, asked["nonce"], "00000001", found["cnonce"], "auth", md5("GET", path))
+        assert (found["response"], found["uri"], found["nc"]) == (expected, path, "00000001")
+        assert found.get("opaque") == asked.get("opaque")
+    assert len(nonces) == 2
+
+
+async def test_the_check_of_credentials_is_that_of_the_rfc() -> None:
+    """The computation above gives the worked example of RFC 2617, section 3.5."""
+    known = md5("Mufasa", "testrealm@host.com", "Circle Of Life")
+    asked = md5("GET", "/dir/index.html")
+    nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
+    assert md5(known, nonce, "00000001", "0a4f113b", "auth", asked) == "6629fae49393a05397450978507c4ef1"
+
+
+@pytest.mark.parametrize(
+    ("values", "nonce"),
     [
         ((), None),
         (("Basic realm=x",), None),
         (("Digest realm=x",), None),
-        (('Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"',), None),
-        (('Digest realm="x", nonce="n", qop="auth-int"',), None),
+        (("Digest",), None),
+        (('Digest realm="x", nonce="n", algorithm=WHIRLPOOL, qop="auth"',), None),
+        (('Digest realm="x", nonce="n", qop="other"',), None),
         # RFC 2069, without qop: the answer would have nothing random of the client's.
         (('Digest realm="x", nonce="n"',), None),
         (('Digest realm="x", nonce="n", qop=""',), None),
-        (('Digest realm="x", nonce="n"', "digest NONCE=m, realm=x, qop=auth"), Challenge("x", "m", None)),
-        (('Basic realm="x"', 'digest NONCE=n, realm=x, qop="auth", algorithm="md5"'), Challenge("x", "n", None)),
-        # Documented (D68): Hiveon's newer lighttpd.
-        (
-            ('Digest realm="r", charset="UTF-8", algorithm=MD5, nonce="67d1:ab", qop="auth"',),
-            Challenge("r", "67d1:ab", None),
-        ),
+        (('Digest realm="x", nonce="n"', "digest nonce=m, realm=x, qop=auth"), "m"),
+        (('Basic realm="x"', 'digest nonce=n, realm=x, qop="auth", algorithm="md5"'), "n"),
+        (('Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"',), "n"),
         (("Digest " + 'a="' * 100_000,), None),
-        (('Digest realm="x\ty", nonce="n", qop="auth"',), Challenge("x\ty", "n", None)),
+        (("Digest " + "a " * 100_000,), None),
+        (('Digest realm="x\ty", nonce="n", qop="auth"',), "n"),
     ],
 )
-def test_challenges(values: tuple[str, ...], challenge: Challenge | None) -> None:
-    """The first challenge with MD5 and `auth` is used, others are skipped."""
-    assert digest.read_challenge(values) == challenge
+async def test_challenges(values: tuple[str, ...], nonce: str | None) -> None:
+    """The first challenge that can be answered with something random of the client's is, others are skipped."""
+    answer = await authorization(values, ROOT, method="GET", url="http://127.0.0.1/a")
+    assert (None if answer is None else fields_of(answer)["nonce"]) == nonce
+
+
+@given(st.lists(st.text(max_size=200).map(lambda text: f"Digest {text}"), max_size=2))
+async def test_any_challenge_is_answered_or_not(values: list[str]) -> None:
+    """Whatever a unit demands, there is an answer without control characters, or none."""
+    answer = await authorization(values, ROOT, method="GET", url="http://127.0.0.1/a")
+    assert answer is None or not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", answer)
 
 
 @pytest.mark.parametrize("field", ["realm", "nonce", "opaque"])
@@ -232,7 +267,7 @@ async def test_a_unit_cannot_write_our_request(field: str, sign: str) -> None:
 async def test_a_unit_that_wants_the_old_credentials_gets_none() -> None:
     """A page that asks for a password without qop is refused, and no credentials are sent."""
     async with serving(saying(UNAUTHORIZED.replace(b', qop="auth"', b""))) as server:
-        with pytest.raises(UnsupportedReplyError, match="other than MD5 digest with qop=auth"):
+        with pytest.raises(UnsupportedReplyError, match="other than digest with a qop"):
             await fetch(server.endpoint)
     assert len(server.heard) == 1
     assert b"Authorization" not in server.heard[0]
@@ -250,7 +285,8 @@ async def test_one_connection_is_enough() -> None:
     first, second = server.heard
     assert first.startswith(b"GET /cgi-bin/get_system_info.cgi HTTP/1.1\r\n")
     assert b"Authorization" not in first
-    assert credentials(webpage.SYSTEM_INFO).split('response="')[1][:32].encode() in second
+    (line,) = [line for line in second.decode().split("\r\n") if line.startswith("Authorization: ")]
+    assert fields_of(line.removeprefix("Authorization: "))["uri"] == webpage.SYSTEM_INFO
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def _whole(least: int, most: int, default: int) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "default": default}
 
 
+INFLUX = (_query("units", "Also the figures of single units; default: no.", _one_of(("yes", "no"))),)
 UNITS = (
     _query("state", "Only units in this state.", _words(UnitState)),
     _query("reason", "Only units with this reason.", _words(Reason)),
