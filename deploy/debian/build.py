@@ -19,7 +19,7 @@ from pathlib import Path
 from layout import HERE, ROOT, lay_out
 from venv_tree import ARCHITECTURES, BuildError, fill_venv
 
-CONTROL_SCRIPTS = ("postinst", "prerm", "postrm")
+CONTROL_SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 Fill = Callable[[Path], None]
 
 

@@ -203,9 +203,9 @@ def test_under_a_running_systemd(booted: BareDebian, package: Path, newer: Path,
     assert shown("ActiveState") == "active"
 
 
-def test_part_4_of_the_guide_word_by_word(booted: BareDebian, package: Path) -> None:
+def test_part_4_of_the_guide_word_by_word(booted: BareDebian, newer: Path) -> None:
     """Typed as it stands, Prometheus and Alertmanager listen on loopback alone, without a private address."""
-    put(booted, package)
+    put(booted, newer)
     before = booted.path("/etc/prometheus/prometheus.yml")
     part = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("**4. ")[2].partition("**5. ")[0]
     commands = re.findall(r"^    (.*)$", part, re.MULTILINE)

@@ -19,7 +19,7 @@ from agent.config.file import load_config
 
 pytestmark = pytest.mark.program("dpkg-deb", "systemd-analyze")
 EPOCH = 1_790_000_000
-CONTROL_SCRIPTS = {"postinst", "postrm", "prerm"}
+CONTROL_SCRIPTS = {"postinst", "postrm", "preinst", "prerm"}
 
 
 @pytest.fixture(scope="module")

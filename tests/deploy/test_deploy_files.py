@@ -57,6 +57,7 @@ READ_BY = {
     "debian/lintian-overrides": "lintian",
     "debian/postinst": "dpkg",
     "debian/postrm": "dpkg",
+    "debian/preinst": "dpkg",
     "debian/prerm": "dpkg",
     "debian/venv_tree.py": "test_the_package_holds_each_file_in_its_place",
     "dev/ansible.in": "make",
