@@ -48,6 +48,14 @@ def newer(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.program("lintian")
+def test_debians_checker_finds_nothing(package: Path) -> None:
+    """Lintian has no error and no warning but those that are overridden, each with its reason."""
+    command = ["lintian", "--fail-on", "error,warning", str(package)]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
+    assert ran.returncode == 0, ran.stdout
+
+
 @pytest.fixture(scope="module")
 def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareDebian]:
     """Yield a bare Debian with neither systemd nor Python."""
