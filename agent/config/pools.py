@@ -81,8 +81,8 @@ class PoolsSection(Section):
     tolerate_firmware_fees: bool = True
     # Observed (O172): turns of the firmware's pool are minutes apart, so each is far shorter.
     fee_window_s: Annotated[float, between(60, 7200)] = 900.0
-    # Pools are asked for every 50 s at least: two requests may fail.
-    stale_after_s: Annotated[float, between(60, 3600)] = 180.0
+    # Stock firmware is asked for pools every 150 s at least: one request may fail.
+    stale_after_s: Annotated[float, between(200, 3600)] = 360.0
     allowed: Annotated[tuple[AllowedPoolSection, ...], Strict(strict=False)] = ()
     fees: Annotated[tuple[PoolFeeSection, ...], Strict(strict=False)] = ()
 

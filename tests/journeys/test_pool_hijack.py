@@ -14,11 +14,14 @@ from agent.unit import registry
 from simulators.farm.farm import Farm
 from simulators.farm.selection import Selector
 from simulators.faults.unit import FeeTurn, PoolDead, PoolHijacked, Rebooting, RestartLoop
+from simulators.unit.identity import STOCK
 from simulators.unit.snapshot import RUNNING
 from simulators.unit.unit import Unit
 
 PHASES = 10
 NOTICED_S = 60.0
+# Stock firmware restarts with new pools. If a switch came without that, only its turn would show it.
+UNFORESEEN_S = 160.0
 ALIKE = "S21:200=50%,T21:190=15%,S21:200/vnish=15%,S21:200/luxos=10%,S21:200/braiins=10%"
 
 
@@ -96,7 +99,9 @@ def test_every_hijacked_unit_of_a_large_farm_is_named_within_a_minute(*, restart
         farm.inject(PoolHijacked(restarts=restarts), only(unit), at=START + 60.0 + 120.0 * chance.random())
     found = named_after(watched, hijacked, 320.0)
     assert found.keys() == {unit.identity.unit_id for unit in hijacked}
-    assert max(found.values()) <= NOTICED_S
+    stock = {unit.identity.unit_id for unit in hijacked if unit.identity.firmware == STOCK}
+    assert max(after_s for unit_id, after_s in found.items() if restarts is None or unit_id not in stock) <= NOTICED_S
+    assert max(found.values()) <= UNFORESEEN_S
     for unit in hijacked:
         work = watched.work(unit)
         # VNish shows no scheme; a URL without one is plain Stratum, so it reads the same.
@@ -179,9 +184,9 @@ def test_a_creeping_hijack_is_seen_before_a_two_hundredth_of_the_site_is_gone() 
     watched = Watched(farm, creeping, farm.units)
     watched.polled.sweep(START)
     for number, unit in enumerate(creeping):
-        farm.inject(PoolHijacked(restarts=False), only(unit), at=START + 60.0 * (number + 1))
+        farm.inject(PoolHijacked(), only(unit), at=START + 60.0 * (number + 1))
     seen_at = None
-    for at in watched.seconds(660.0):
+    for at in watched.seconds(720.0):
         if int(at) % 10 == 0:
             figures = site_figures(watched.polled.tracker.statuses(), at)
             assert figures.site.diverted_hs is not None

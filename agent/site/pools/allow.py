@@ -66,7 +66,7 @@ class AllowList:
         *,
         tolerates_firmware_fees: bool = True,
         fee_window_s: float = 900.0,
-        stale_after_s: float = 180.0,
+        stale_after_s: float = 360.0,
     ) -> None:
         self.entries = tuple(sorted(entries, key=lambda entry: entry.is_fee))
         self.tolerates_firmware_fees = tolerates_firmware_fees

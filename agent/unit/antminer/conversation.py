@@ -10,8 +10,9 @@ from a table of replies.
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
     summary, pools .............. every `slow_every` polls, and whenever a unit is new or restarted; each unit has its
                                   own turn, so that the requests of a fleet are spread out
-    pools ....................... also at every poll of a unit that is awake and hashes nothing; and every `pools_every`
-                                  polls, and when the firmware changed, where the site judges where work goes
+    pools ....................... also at every poll of a unit that is awake and hashes nothing. Where the site judges
+                                  where work goes: at once when it hashes again or its firmware changed, `pools_every`
+                                  polls after that, and then every `POOLS_TURN` times `pools_every` polls
     summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
 
 Of a unit that is new, restarted or has other firmware, the replies of a slow poll are also looked at for fields that
@@ -55,6 +56,11 @@ POOLS = wire.encode_request("pools")
 VERSION = wire.encode_request("version")
 REQUESTS = (STATS_NEW_API, STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION)
 """Every request the agent sends to TCP 4028, at most five a poll: four reports; none of them changes a unit."""
+
+POOLS_TURN = 3
+"""Stock firmware takes new pools with a restart of its miner process, as its shipped access list has no command that
+switches pools (O05). A restart is seen by the uptime at the next poll, so the turn is only for what is not foreseen.
+"""
 
 
 def hear_version(memory: Memory, data: bytes) -> None:
@@ -124,11 +130,19 @@ def converse(
         else:
             reading = yield from reports
     memory.until_slow -= 1
+    turn = memory.pools_turn
     if hashes_nothing(reading, nameplate):
+        # Its pools are asked for at each of these polls, and once more when it hashes.
+        turn.is_odd = True
         has_room = not (is_second and is_slow)
         return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
     memory.faults = None
-    if pools_every is not None and memory.pools_turn.is_due(pools_every, unit_id, is_new=is_new, is_asked=is_slow):
+    if pools_every is None:
+        return reading
+    # At long intervals every poll asks.
+    is_often = is_new or turn.is_odd or pools_every == 1
+    polls = pools_every if is_often else pools_every * POOLS_TURN
+    if turn.is_due(polls, unit_id, is_new=is_new, is_asked=is_slow):
         return (yield from _with_pools(reading, memory))
     return reading
 
