@@ -126,7 +126,7 @@ async def test_pools_of_any_firmware_stay_where_they_belong(firmware: str) -> No
                 wall=lambda: AT,
             )
             fan_out = FanOut(metrics, mqtt, None)
-            fan_out.on_status(status, before=tracked(reading(pools=()), allow).state)
+            fan_out.on_status(status, before=tracked(reading(pools=()), allow))
             fan_out.close_interval(AT)
         metrics.on_site(figures, is_whole=True)
         body, _ = await metrics.scrape()

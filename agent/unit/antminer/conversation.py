@@ -130,21 +130,23 @@ def converse(
         else:
             reading = yield from reports
     memory.until_slow -= 1
-    turn = memory.pools_turn
     if hashes_nothing(reading, nameplate):
         # Its pools are asked for at each of these polls, and once more when it hashes.
-        turn.is_odd = True
+        memory.pools_turn.is_odd = True
         has_room = not (is_second and is_slow)
         return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
     memory.faults = None
-    if pools_every is None:
-        return reading
+    if pools_every is not None and _is_pools_turn(memory, pools_every, unit_id, is_new=is_new, is_asked=is_slow):
+        return (yield from _with_pools(reading, memory))
+    return reading
+
+
+def _is_pools_turn(memory: Memory, pools_every: int, unit_id: str, *, is_new: bool, is_asked: bool) -> bool:
+    turn = memory.pools_turn
     # At long intervals every poll asks.
     is_often = is_new or turn.is_odd or pools_every == 1
     polls = pools_every if is_often else pools_every * POOLS_TURN
-    if turn.is_due(polls, unit_id, is_new=is_new, is_asked=is_slow):
-        return (yield from _with_pools(reading, memory))
-    return reading
+    return turn.is_due(polls, unit_id, is_new=is_new, is_asked=is_asked)
 
 
 class _Talk(NamedTuple):
