@@ -8,10 +8,10 @@ in `HBStatus` and not in `HBs`, so it is missing at its slot.
 from typing import Final
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
-from agent.unit.cgminer.fields import clean, interned
+from agent.unit.cgminer.fields import clean, clock_hz, interned
 from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
-from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
+from agent.unit.limits import HS_PER_MHS
 from agent.unit.reading import (
     BoardReading,
     Dialect,
@@ -47,7 +47,7 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         raise not_epic("/summary")
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
-    rate_hs = _rate_hs(page.boards or (), words)
+    rate_hs = _rate_hs(page, words)
     session, program = page.session, interned(page.program)
     if program != identity.firmware:
         identity = Identity(model=identity.model, firmware=program)
@@ -99,14 +99,16 @@ def not_epic(path: str) -> ForeignProtocolError:
     )
 
 
-def _rate_hs(rows: tuple[BoardRow, ...], words: Words) -> float | None:
+def _rate_hs(page: SummaryPage, words: Words) -> float | None:
     """Return the sum over the boards that run, each once; None of a unit that starts and does not tell it.
 
-    A unit that idles says itself that it hashes nothing: a board that tells no rate has none.
+    A unit that idles says itself that it hashes nothing: a board that tells no rate has none. So does one that lists no
+    board and counts none.
 
     Raises:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
+    rows = page.boards or ()
     slots = [row.slot for row in rows]
     # A board whose slot is not told hashes all the same.
     once = [row for at, row in enumerate(rows) if row.slot is None or row.slot not in slots[:at]]
@@ -115,42 +117,39 @@ def _rate_hs(rows: tuple[BoardRow, ...], words: Words) -> float | None:
         return sum(rates, 0.0)
     if words.is_starting:
         return None
+    if page.boards is not None and not rows and page.session is not None and page.session.active_boards == 0:
+        return 0.0
     raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
 
 
 def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], frozenset[str]]:
-    """Return the boards by slot, each once, and the repairs that it took."""
-    slots = [row.slot for row in rows]
-    if _in_order(slots):
-        return tuple([_board(row) for row in rows]), _NO_REPAIRS
+    """Return the boards by slot, each once, and the repairs that it took.
+
+    None of them if a board does not tell its slot: then the page does not say which one is missing.
+    """
+    repairs: set[str] = set()
     by_slot: dict[int, BoardReading] = {}
-    repairs = set()
     for row in rows:
-        if row.slot is None or row.slot in by_slot:
-            repairs.add("wrong_type" if row.slot is None else "implausible")
+        slot = row.slot
+        if slot is None:
+            return (), frozenset({"wrong_type"})
+        if slot in by_slot:
+            repairs.add("implausible")
             continue
-        by_slot[row.slot] = _board(row)
-    return tuple([by_slot[slot] for slot in sorted(by_slot)]), frozenset(repairs)
+        by_slot[slot] = _board(slot, row, repairs)
+    slots = sorted(by_slot)
+    return tuple([by_slot[slot] for slot in slots]), frozenset(repairs) if repairs else _NO_REPAIRS
 
 
-def _in_order(slots: list[int | None]) -> bool:
-    """Return True if every row has a slot, each above the one before."""
-    before = -1
-    for slot in slots:
-        if slot is None or slot <= before:
-            return False
-        before = slot
-    return True
-
-
-def _board(row: BoardRow) -> BoardReading:
-    rate = row.rate
+def _board(slot: int, row: BoardRow, repairs: set[str]) -> BoardReading:
+    rate, celsius = row.rate, row.celsius
     return BoardReading(
-        slot=row.slot or 0,
+        slot=slot,
         hashrate_hs=rate[0] * HS_PER_MHS if rate and rate[0] is not None else None,
         chips=None,
-        pcb_celsius=(row.celsius,) if row.celsius else (),
-        frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
+        # Exactly 0, and -1, stand for no value.
+        pcb_celsius=(celsius,) if celsius and celsius != -1 else (),
+        frequency_hz=clock_hz(row.mhz, repairs),
     )
 
 
