@@ -5,11 +5,11 @@ Over which time the former is averaged is not told, so it has no window. Observe
 in `HBStatus` and not in `HBs`, so it is missing at its slot.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
 from agent.unit.cgminer.fields import clean, clock_hz, interned
-from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, PoolRow, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
 from agent.unit.limits import HS_PER_MHS
 from agent.unit.reading import (
@@ -29,13 +29,28 @@ _WHOLE: Final = 100.0
 _NO_REPAIRS: Final[frozenset[str]] = frozenset()
 
 
-def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) -> UnitReading:
-    """Return the reading of a page, before it is held together.
+class Pools(NamedTuple):
+    """Pools as last made, and the parts of the page that they were made of."""
+
+    rows: tuple[PoolRow, ...] = ()
+    used: int | None = None
+    is_connected: bool | None = None
+    readings: tuple[PoolReading, ...] = ()
+
+
+NO_POOLS: Final = Pools()
+
+
+def read_summary(
+    body: bytes, unit_id: str, identity: Identity, pools: Pools = NO_POOLS, *, at: float
+) -> tuple[UnitReading, Pools]:
+    """Return the reading of a page, before it is held together, and its pools.
 
     Args:
         body: The page without its head.
         unit_id: The ledger's name for the unit.
         identity: As last reported; the program is on this page.
+        pools: As of the page before; made anew only if this page has others.
         at: When the page was complete, Unix s.
 
     Raises:
@@ -48,12 +63,15 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
     rate_hs = _rate_hs(page, words)
-    session, program = page.session, interned(page.program)
-    if program != identity.firmware:
-        identity = Identity(model=identity.model, firmware=program)
+    session = page.session
+    if page.program != identity.firmware:
+        program = interned(page.program)
+        if program != identity.firmware:
+            identity = Identity(model=identity.model, firmware=program)
+    pools = _pools(page, pools)
     watts = None if page.supply is None else page.supply.watts or None
     average_mhs = None if session is None else session.average_mhs
-    return UnitReading(
+    reading = UnitReading(
         unit_id=unit_id,
         at=at,
         dialect=Dialect.LEGACY,
@@ -68,13 +86,14 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         power_kind=None if watts is None else PowerKind.MEASURED,
         boards=boards,
         fan_rpm=_fans(page),
-        pools=_pools(page),
+        pools=pools.readings,
         shares=None if session is None else ShareReading(at=at, accepted=session.accepted, rejected=session.rejected),
         faults=words.faults,
         is_starting=words.is_starting,
         repairs=tuple(sorted({*repairs, *board_repairs})) if board_repairs else repairs,
         reader=NAME,
     )
+    return reading, pools
 
 
 def _page(body: bytes) -> tuple[SummaryPage, tuple[str, ...]]:
@@ -109,12 +128,19 @@ def _rate_hs(page: SummaryPage, words: Words) -> float | None:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
     rows = page.boards or ()
-    slots = [row.slot for row in rows]
-    # A board whose slot is not told hashes all the same.
-    once = [row for at, row in enumerate(rows) if row.slot is None or row.slot not in slots[:at]]
-    rates = [row.rate[0] * HS_PER_MHS for row in once if row.rate and row.rate[0] is not None]
-    if words.is_idle or (once and len(rates) == len(once)):
-        return sum(rates, 0.0)
+    total_mhs, seen, is_complete = 0.0, set(), bool(rows)
+    for row in rows:
+        slot, rate = row.slot, row.rate
+        # A board whose slot is not told hashes all the same.
+        if slot is not None and slot in seen:
+            continue
+        seen.add(slot)
+        if rate and rate[0] is not None:
+            total_mhs += rate[0]
+        else:
+            is_complete = False
+    if is_complete or words.is_idle:
+        return total_mhs * HS_PER_MHS
     if words.is_starting:
         return None
     if page.boards is not None and not rows and page.session is not None and page.session.active_boards == 0:
@@ -175,11 +201,13 @@ def _fans(page: SummaryPage) -> Places:
     return speeds[:count]
 
 
-def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
-    """Return the configured pools; the shares are the unit's, and no pool's."""
+def _pools(page: SummaryPage, before: Pools) -> Pools:
+    """Return the configured pools, `before` itself if they are the same; the shares are the unit's, and no pool's."""
     stratum = page.stratum
     used = None if stratum is None else stratum.index
     connected = None if stratum is None else stratum.is_connected
+    if before[:3] == (page.pools, used, connected):
+        return before
     pools = []
     for index, row in enumerate(page.pools):
         is_used = None if used is None else index == used
@@ -194,4 +222,4 @@ def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
                 user=clean(row.login),
             )
         )
-    return tuple(pools)
+    return Pools(page.pools, used, connected, tuple(pools))
