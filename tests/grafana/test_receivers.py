@@ -104,6 +104,15 @@ class Notifier(NamedTuple):
         async with aiohttp.ClientSession() as session, session.post(f"{self.url}/api/v2/alerts", json=body) as response:
             assert response.status == 200, await response.text()
 
+    async def latest(self, service: str, *words: str) -> dict[str, Any]:
+        """Wait until a service got a message with all these words; return the latest such message."""
+
+        async def has() -> dict[str, Any] | None:
+            messages = reversed(self.to.arrived.get(service, []))
+            return next((each for each in messages if all(word in json.dumps(each) for word in words)), None)
+
+        return await until(has, self.running)
+
     async def arrived(self, word: str) -> dict[str, dict[str, Any]]:
         """Wait until each service got a message that contains a word; return its latest such message."""
 
@@ -165,6 +174,30 @@ async def test_four_containers_without_pools(notifier: Notifier, golden: Golden)
         golden(f"notifications/four.{name}", found[name])
     for name in set(SERVICES) - {"webhook"}:
         assert all(f"container C{number}:" in json.dumps(found[name]) for number in range(1, 5)), name
+    assert notifier.to.refusals == []
+
+
+async def test_what_still_fires_has_the_title_and_the_links(notifier: Notifier) -> None:
+    """Of two dark containers the first has its power again: titles and links are those of the other."""
+    text = json.dumps(texts_of("MiningContainerDark")[0]).replace("north-1", "south-2")
+    first, second = (json.loads(text.replace("C3", name)) for name in ("A1", "B2"))
+    await notifier.post([first, second])
+    await notifier.arrived("B2 dark")
+    await notifier.post([first], ends=SINCE + timedelta(minutes=31))
+    # PagerDuty's and e-mail's word for it is the template's own; ntfy and the webhook have Alertmanager's.
+    found = {name: await notifier.latest(name, "A1", "esolved") for name in SERVICES}
+    titles = {
+        "email": found["email"]["subject"],
+        "ntfy": found["ntfy"]["title"].removesuffix(" and more"),
+        "pagerduty": found["pagerduty"]["summary"],
+        "slack": found["slack"]["attachments"][0]["title"],
+        "telegram": found["telegram"]["text"].split("\n")[0],
+    }
+    assert set(titles.values()) == {"south-2: container B2 dark, 100 units, 19.6 PH/s"}
+    links = [found["slack"]["attachments"][0]["title_link"], *(each["href"] for each in found["pagerduty"]["links"])]
+    assert all("var-container=B2" in link for link in links if "runbooks" not in link)
+    assert "Container B2" in found["ntfy"]["message"]
+    assert "Container A1" not in found["ntfy"]["message"]
     assert notifier.to.refusals == []
 
 
