@@ -12,7 +12,7 @@ from agent.commands.top_state import View
 from agent.commands.top_table import NARROW_COLUMNS, Column, cut, header, line, row
 from agent.commands.top_units import unit_lines
 from agent.site.reasons import REASONS, Meaning, Reason
-from agent.site.status import EXPLAINING_CAUSES
+from agent.site.status import EXPLAINING_CAUSES, Cause
 from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashrate_text, ratio_text, watts_text
 
@@ -162,7 +162,10 @@ def is_dark(figures: Group) -> bool:
     """Return True if next to nothing of a container hashes, and neither a curtailment nor maintenance explains it."""
     if figures.units < LEAST_UNITS_DARK or figures.operational_efficiency_ratio is None:
         return False
-    return figures.operating_hs + _explained_hs(figures) < DARK_BELOW_RATIO * figures.deployed_hs
+    # Units on their way into a curtailment or out of it start again; the alerts wait for them too.
+    is_restoring = figures.curtailment_nameplate_hs > 0 or figures.units_by_reason.get(Reason.WAKING, 0) > 0
+    starting_hs = figures.losses_hs.get(Cause.STARTING, 0.0) if is_restoring else 0.0
+    return figures.operating_hs + _explained_hs(figures) + starting_hs < DARK_BELOW_RATIO * figures.deployed_hs
 
 
 def _shares(answers: Answers, rows: int) -> tuple[int, int]:
@@ -245,6 +248,8 @@ def _loss_words(loss: LossLine) -> str:
     """Return ``stopped (asleep): 9 units, 4 in C2, 3 in C3``."""
     # The sentence begins with a hashrate of two words, and ends with times that the units' own rows have.
     words = loss.words.split(" ", 2)[-1].partition(": ")[0]
+    if not loss.units:
+        return f"{words}: units that changed since these figures"
     places = "".join(f", {place.units:,} in {place.container}" for place in loss.places if place.container)
     return f"{words}: {units_text(loss.units)}{places}"
 

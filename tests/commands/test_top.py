@@ -37,7 +37,7 @@ from agent.exporters.web.unit_answers import unit_list_answer
 from agent.exporters.web.unit_query import UnitQuery, query_text
 from agent.site.ledger.entries import Place
 from agent.site.reasons import Reason
-from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
 
 QUERY = UnitQuery(sort="unexplained", is_descending=True, limit=200)
@@ -180,6 +180,30 @@ def test_what_is_off_on_purpose_hides_no_trouble() -> None:
     assert not any(line.startswith("asleep (") for line in drawn)
     containers = [line for line in drawn if re.match(r"(C\d) .*(all hash|unreachable|stopped|curtailed)", line)]
     assert containers[-1].startswith("C3 ")
+
+
+def test_a_container_that_falls_asleep_on_order_is_not_dark() -> None:
+    """Its units start once more before they sleep: starting is explained while a curtailment covers them."""
+    starting = tuple(
+        msgspec.structs.replace(replace_state(each), state=UnitState.STARTING, losses=(Loss(Cause.STARTING, 200e12),))
+        for each in DARK
+    )
+    given = answers((*UNITS, *starting))
+    assert "DARK: C3 (6 units)" in lines(view(given))
+    containers = [
+        msgspec.structs.replace(each, figures=msgspec.structs.replace(each.figures, curtailment_nameplate_hs=1.2e15))
+        for each in given.site.containers or ()
+    ]
+    covered = msgspec.structs.replace(given, site=msgspec.structs.replace(given.site, containers=containers))
+    assert not any("DARK" in line for line in lines(view(covered)))
+
+
+def test_a_loss_without_its_units_says_why() -> None:
+    """Units that recovered since the figures were computed are not `0 units`."""
+    given = answers()
+    gone = [msgspec.structs.replace(each, units=0, places=[]) for each in given.site.losses or ()]
+    drawn = lines(view(msgspec.structs.replace(given, site=msgspec.structs.replace(given.site, losses=gone))))
+    assert any("unreachable: units that changed since these figures" in line for line in drawn)
 
 
 def test_a_phone_keeps_the_words() -> None:

@@ -3,9 +3,11 @@
 Alerts carry the texts of promtool's unit tests, so the golden files are what a phone shows for the shipped rules.
 """
 
+import asyncio
 import functools
 import json
 import re
+import shlex
 import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -198,6 +200,19 @@ async def test_what_still_fires_has_the_title_and_the_links(notifier: Notifier) 
     assert all("var-container=B2" in link for link in links if "runbooks" not in link)
     assert "Container B2" in found["ntfy"]["message"]
     assert "Container A1" not in found["ntfy"]["message"]
+    assert notifier.to.refusals == []
+
+
+async def test_the_trial_of_the_installation_guide_arrives(notifier: Notifier) -> None:
+    """The alert that deploy/README.md has an operator send is whole enough for every service."""
+    guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    (typed,) = re.findall(r"^    (amtool alert add (?:.*\\\n)*.*)$", guide, re.MULTILINE)
+    words = shlex.split(typed.replace("\\\n", " ").replace("http://127.0.0.1:9093", notifier.url))
+    done = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+    _, said = await done.communicate()
+    assert done.returncode == 0, said.decode()
+    found = await notifier.arrived("trial: container C3 dark")
+    assert not [name for name in SERVICES if "no value" in json.dumps(found[name])]
     assert notifier.to.refusals == []
 
 
