@@ -68,7 +68,7 @@ def _workbook_text(path: Path, max_bytes: int, column: str) -> str:
         )
         try:
             place = _sheet_place(stored, column, refusal)
-            sheets = stored.worksheets[place], formulas.worksheets[place]
+            sheets: tuple[Any, Any] = (stored.worksheets[place], formulas.worksheets[place])
             # openpyxl's reader of rows does not tell merged cells.
             if merged := _first_merged(data, sheets[0]._worksheet_path):  # noqa: SLF001
                 raise refusal(
