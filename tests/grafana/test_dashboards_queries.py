@@ -12,6 +12,8 @@ from dashboard_cases import all_asks, boards, filled
 from dashboard_lint import lint
 from patience import PATIENT_S
 
+from grafana.sums import HOTTEST_CHIPS
+
 BOARDS = boards()
 
 # Values for parsing only; the live test uses the site's own.
@@ -93,11 +95,7 @@ def test_a_units_page_is_on_its_own_sites_agent(tmp_path: Path) -> None:
         'miner_agent_web_info{site="n",url="https://n"}': 1,
         'miner_agent_web_info{site="s",url="https://s",instance="a"}': 1,
         'miner_agent_web_info{site="s",url="https://t",instance="b"}': 1,
-        **{
-            f'miner_board_chip_temperature_celsius{{site="{site}",container="C1",unit="u1",board="0"}}': 70
-            for site in "ns"
-        },
-        **{f'unit:miner_info:known{{site="{site}",container="C1",unit="u1",host="h"}}': 1 for site in "ns"},
+        **{f'{HOTTEST_CHIPS}{{site="{site}",container="C1",unit="u1",host="h"}}': 70 for site in "ns"},
     }
     expected = [
         {"labels": f'{{site="{site}",container="C1",unit="u1",url="https://{site}"}}', "value": 70} for site in "ns"
