@@ -2,11 +2,13 @@
 #
 #   make demo        watch a simulated site
 #   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
-#   make test        all tests but the slow ones
-#   make test-slow   all tests
+#   make test        all tests but the slow ones; about eight minutes on two cores
+#   make test-slow   all tests; half an hour, as root, because it installs the package in a Debian of its own
 #   make hil UNITS=10.20.0.11,10.20.0.12   what real units do of what the agent rests on; read-only, ten minutes
 #   make test-abuse  hostile input, faults and soak runs against whole agents; about 20 minutes
 #   make check       lint, types, imports, then the tests
+#   make deb         the package for Debian 12, in dist/; make deb ARGS='--architecture arm64' for such a gateway
+#   make wheel       the wheel for pip, in dist/
 #   make audit       look up the locked packages in a database of known vulnerabilities, where one can be reached
 #   make bench       speed and memory, compared with other clients; about six minutes
 #   make bench-compare REV=...   ratios of this code to another commit under one benchmark
@@ -24,13 +26,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 AUDIT := $(VENV)/audit
 CLIENT := $(VENV)/client
+ANSIBLE := $(VENV)/ansible
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest
 ARGS ?=
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev programs demo stack test test-slow test-abuse hil lint format check audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
+.PHONY: help setup setup-dev programs programs-slow demo stack test test-slow test-abuse hil lint format check deb wheel audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,13 +47,13 @@ $(BIN)/python:
 	@deploy/dev/make-venv "$(PYTHON)" "$(VENV)"
 
 $(RUN_STAMP): requirements.lock pyproject.toml | $(BIN)/python
-	@echo "installing the locked packages into $(VENV)"
+	@echo "installing the locked packages into $(VENV), about half a minute"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(BIN)/python deploy/dev/link_project.py
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.lock $(RUN_STAMP)
-	@echo "installing the locked development packages into $(VENV)"
+	@echo "installing the locked development packages into $(VENV), about a minute"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
@@ -68,17 +71,31 @@ demo: setup
 stack: setup programs
 	@$(BIN)/python deploy/stack.py $(ARGS)
 
+programs-slow:
+	@deploy/dev/install-programs slow
+
 # The generator of API clients has an environment of its own, because it needs another typer. Its test skips without it.
 $(CLIENT)/.installed: deploy/dev/client.lock
+	@echo "installing the generator of API clients into $(CLIENT), for one test"
 	@deploy/dev/make-venv "$(PYTHON)" "$(CLIENT)"
 	@$(CLIENT)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
+# Ansible and its checker have an environment of their own too; the test of the role skips without it.
+$(ANSIBLE)/.installed: deploy/dev/ansible.lock
+	@echo "installing Ansible into $(ANSIBLE), for one test"
+	@deploy/dev/make-venv "$(PYTHON)" "$(ANSIBLE)"
+	@$(ANSIBLE)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
 # Tests mostly wait for programs they started, hence the workers; a file stays with one, because it may own fixed ports.
 test: setup-dev programs $(CLIENT)/.installed
+	@echo "running the tests on $(JOBS) processes: about eight minutes on two cores; one dot is one test"
+	@echo "they use loopback alone, and end every program that they start"
 	@$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-test-slow: setup-dev programs $(CLIENT)/.installed
+test-slow: setup-dev programs-slow $(CLIENT)/.installed $(ANSIBLE)/.installed
+	@echo "running all tests, one after another: about half an hour"
 	@$(PYTEST) $(ARGS)
 
 test-abuse: setup-dev programs
@@ -102,6 +119,13 @@ format: setup-dev
 
 check: lint test
 
+# ARGS='--architecture arm64' builds for such a gateway, on any machine; needs no root.
+deb: setup-dev
+	@$(BIN)/python deploy/debian/build.py $(ARGS)
+
+wheel: setup-dev
+	@$(BIN)/python -m hatchling build -t wheel
+
 # pip-audit has an environment of its own, because it needs many packages. Exit status 3: no database can be reached.
 $(AUDIT)/.installed: deploy/dev/audit.lock
 	@deploy/dev/make-venv "$(PYTHON)" "$(AUDIT)"
@@ -110,7 +134,8 @@ $(AUDIT)/.installed: deploy/dev/audit.lock
 
 audit: $(AUDIT)/.installed
 	@$(AUDIT)/bin/python deploy/dev/audit.py $(AUDIT)/bin/pip-audit \
-	  requirements.lock requirements-dev.lock tests/bench/requirements.lock deploy/dev/audit.lock deploy/dev/client.lock
+	  requirements.lock requirements-dev.lock tests/bench/requirements.lock deploy/dev/audit.lock deploy/dev/client.lock \
+	  deploy/dev/ansible.lock
 
 # asic-rs' Python binding is measured if it can be installed; nothing else uses it.
 $(BENCH_STAMP): tests/bench/requirements.lock $(DEV_STAMP)
@@ -151,6 +176,8 @@ lock:
 	  deploy/dev/audit.in -o deploy/dev/audit.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	  deploy/dev/client.in -o deploy/dev/client.lock
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	  deploy/dev/ansible.in -o deploy/dev/ansible.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal \
 	  --no-emit-index-url pyproject.toml -o requirements.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra uvloop --extra isal --group dev \

@@ -1,3 +1,3 @@
 """hashsight: operating versus deployed hashrate of a Bitcoin mining site, and what took the rest."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

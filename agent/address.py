@@ -142,3 +142,11 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 """The networks in which units are found unless a site says otherwise: RFC 1918, loopback for simulators, the
 carrier-grade space of some hosting sites (RFC 6598), IPv6 unique local and link-local. Listed, because `is_private` is
 False for 100.64.0.0/10."""
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for an address of this machine's own loopback network, and for the name ``localhost``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

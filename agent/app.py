@@ -16,8 +16,10 @@ from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.prometheus.store import Metrics
 from agent.exporters.web.server import serve
 from agent.meters.meters import Meters
+from agent.pool_accounts.accounts import PoolAccounts
 from agent.runtime import garbage
 from agent.runtime.counting import Counting
+from agent.runtime.credited import Credited
 from agent.runtime.discovery import Discovery
 from agent.runtime.fan_out import FanOut, recorder_of
 from agent.runtime.in_force import InForce
@@ -114,12 +116,17 @@ class Agent:
         self.discovery = Discovery(
             setup=lambda: self.setup,
             polled=self.identity.polled_entries,
-            is_active=lambda: self.standby is None or self.standby.lease.is_active,
+            is_active=self._is_active,
         )
         primary = config.standby.of
         self.fan_out = FanOut(self.metrics, self._new_mqtt(setup, is_silent=primary is not None), recorder_of(setup))
         self.repairs = Repairs(setup, self.fan_out, wall=time.time)
         self._counting = Counting(setup, lambda: self.metrics.simulated)
+        self.credited = Credited(
+            PoolAccounts(config.pool_account, archive=self.fan_out.archive, is_active=self._is_active),
+            statuses=lambda: self._counting.counted(self.tracker.statuses()),
+            interval_s=config.poll.interval_s,
+        )
         self._standstill = Standstill(longest_s=lambda: self.tracker.stale_after_s)
         self.rounds = Rounds(
             self.tracker,
@@ -131,6 +138,7 @@ class Agent:
             interval_s=config.poll.interval_s,
             standstill=self._standstill,
             repairs=self.repairs,
+            credited=self.credited,
         )
         reader_named = registry.reader_finder(setup.catalogue.layouts, self.fan_out.unread.note)
         self.rounds.on_standstill = self._on_standstill
@@ -150,6 +158,7 @@ class Agent:
             rounds=self.rounds,
             repairs=self.repairs,
             meters=self.meters,
+            credited=self.credited,
             alertmanager=self.alertmanager,
             book=self.book,
             fan_out=self.fan_out,
@@ -162,6 +171,7 @@ class Agent:
         self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.recent_file = RecentFile(lambda: self.setup, self._parts)
         self.metrics.watch_meters(self.meters.states)
+        self.metrics.watch_pool_accounts(self.credited.accounts.states)
         self.metrics.watch_identity(self.identity.figures)
         self.metrics.watch_discovery(self.discovery.figures)
         self.metrics.watch_unread(lambda: self.fan_out.unread.figures().names)
@@ -178,6 +188,9 @@ class Agent:
         )
         self.in_force.on_poll_changed = standby.on_reload
         return standby
+
+    def _is_active(self) -> bool:
+        return self.standby is None or self.standby.lease.is_active
 
     @property
     def setup(self) -> Setup:
@@ -237,6 +250,7 @@ class Agent:
         self._polling.rest_s = POLLING_REST_S
         source = web_source(lambda: self.setup, self._parts, self.in_force, self.standby)
         listen, most = config.web.listen, self._polling.web_connections
+        history = config.history.path(self.setup.path) if config.history.keep else None
         async with (
             self.polling(),
             serve(source, listen.host, listen.port, max_connections=most) as self.served_at,
@@ -252,6 +266,7 @@ class Agent:
                 tasks.create_task(self.timer.run(), name="figures"),
                 tasks.create_task(watch_loop(self._on_loop_lag), name="loop watch"),
                 tasks.create_task(self.meters.run(), name="meters"),
+                tasks.create_task(self.credited.run(history), name="pool accounts"),
                 tasks.create_task(self.alertmanager.run(), name="alertmanager"),
                 tasks.create_task(self.in_force.run(), name="reload"),
                 tasks.create_task(self.snapshots.run(), name="snapshot"),
@@ -305,6 +320,7 @@ class Agent:
             self.fan_out.on_status(*recorded)
             if self._counting.is_counted(recorded[0]):
                 self.rounds.delivered.record(recorded[0], clock_s=clock_s)
+                self.credited.record(recorded[0])
         self.on_polled()
 
     def _on_loop_lag(self, lag_s: float) -> None:

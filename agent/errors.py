@@ -127,6 +127,25 @@ class MeterError(AgentError):
     """A meter could not be read, or its reading is out of range."""
 
 
+class PoolAccountError(AgentError):
+    """A pool gave no usable figure of an account.
+
+    Attributes:
+        reason: One of `POOL_ACCOUNT_REASONS`.
+        retry_after_s: How long the pool asks to be left alone, s; None if it does not say.
+    """
+
+    def __init__(self, reason: str, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.retry_after_s = reason, retry_after_s
+
+
+POOL_ACCOUNT_REASONS = (
+    *("key_file", "unreachable", "tls", "timeout", "refused", "not_found", "limited", "redirected", "server", "status"),
+    *("too_large", "malformed", "denied", "missing", "implausible"),
+)
+
+
 class AlertmanagerError(AgentError):
     """Alertmanager gave no usable answer."""
 

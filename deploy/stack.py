@@ -1,14 +1,15 @@
 """Run the whole stack natively: simulated units, an agent, Prometheus with the shipped rules, and Alertmanager.
 
 This is ``make stack``. Everything listens on loopback, on fixed high ports (or free ones if those are taken), writes to
-``.run/stack`` and ends with Ctrl-C. Notifications of Alertmanager are printed. Needs the project's environment;
-Prometheus and Alertmanager come from Debian's packages and are left out if not installed.
+``.run/stack``, begins without the state of an earlier run, and ends with Ctrl-C or with its terminal. Notifications of
+Alertmanager are printed. Needs the project's environment; Prometheus and Alertmanager come from Debian's packages and
+are left out if not installed.
 """
 
 import argparse
 import asyncio
 import contextlib
-import functools
+import fcntl
 import http.server
 import json
 import secrets
@@ -24,10 +25,12 @@ from agent.commands.rules import write_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S, STOP_S = 60.0, 5.0
+ALERTMANAGERS = ("prometheus-alertmanager", "alertmanager")  # Debian's name, and upstream's
 # The host of the webhooks that the shipped configuration has in place of receivers.
 PLACEHOLDER = "alerts.example"
 
-say = functools.partial(print, flush=True)
+# Everything that a run writes into its folder. Nothing else there is touched.
+STATE = ("*.log", "alertmanager*", "api.token", "ledger.csv", "prometheus*", "site.*")
 
 SITE = """\
 # Written by deploy/stack.py; deploy/site.example.toml explains every key.
@@ -41,13 +44,41 @@ interval_s = {interval_s:g}
 slow_every = 6
 [web]
 listen = "{listen}"
-[api]
+{alertmanager}[api]
 token_file = "api.token"
 """
 
 
 class StackError(Exception):
-    """A program did not start, or a shipped file lacks an expected text."""
+    """A program did not start, a shipped file lacks an expected text, or the folder is in use."""
+
+
+def say(text: str) -> None:
+    """Print at once; a terminal that is gone stops nothing."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)  # noqa: T201  the program's output
+
+
+@contextlib.contextmanager
+def fresh(folder: Path) -> Iterator[None]:
+    """Hold the folder for the block, without the state of an earlier run.
+
+    Raises:
+        StackError: Another run uses the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"another run uses {folder}; end it, or choose another --folder") from None
+        for pattern in STATE:
+            for path in folder.glob(pattern):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        yield
 
 
 def adapted(path: Path, changes: dict[str, str]) -> str:
@@ -138,7 +169,7 @@ async def stack(options: argparse.Namespace) -> None:
     """Start everything, print the addresses, wait for the end, and stop everything."""
     folder: Path = options.folder
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as started:
         units, control, listen, prometheus, alertmanager = (
@@ -151,12 +182,14 @@ async def stack(options: argparse.Namespace) -> None:
         await started.enter_async_context(
             running(folder, "simulators", *module, "simulators", *farm, *ledger, address=control)
         )
-        config = _configure_agent(folder, options.interval, listen)
+        # Before the agent, whose wall asks it.
+        write_rules(folder / "rules", local_links(folder / "rules"))
+        alerting = await _alertmanager(started, folder, alertmanager)
+        config = _configure_agent(folder, options.interval, listen, alertmanager if _program(*ALERTMANAGERS) else None)
         watching = ("agent", "run", "--config", str(config))
         await started.enter_async_context(running(folder, "agent", *module, *watching, address=listen))
         lines = [f"status page    http://{listen}/", f"what is true   http://{control}/truth"]
-        write_rules(folder / "rules", local_links(folder / "rules"))
-        lines += await _alertmanager(started, folder, alertmanager)
+        lines += alerting
         lines += await _prometheus(
             started, folder, prometheus, agent=listen, alertmanager=alertmanager, interval_s=options.interval
         )
@@ -168,10 +201,11 @@ async def stack(options: argparse.Namespace) -> None:
     say("ended")
 
 
-def _configure_agent(folder: Path, interval_s: float, listen: str) -> Path:
+def _configure_agent(folder: Path, interval_s: float, listen: str, alertmanager: str | None) -> Path:
+    """Write the agent's configuration; its wall asks the Alertmanager at that address, if there is one."""
     config, token = folder / "site.toml", folder / "api.token"
-    config.write_text(SITE.format(interval_s=interval_s, listen=listen), encoding="utf-8")
-    token.unlink(missing_ok=True)
+    asked = "" if alertmanager is None else f'alertmanager = "http://{alertmanager}"\n'
+    config.write_text(SITE.format(interval_s=interval_s, listen=listen, alertmanager=asked), encoding="utf-8")
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32), encoding="utf-8")
     return config
@@ -182,7 +216,7 @@ def _program(*names: str) -> str | None:
 
 
 async def _alertmanager(started: contextlib.AsyncExitStack, folder: Path, address: str) -> list[str]:
-    program = _program("prometheus-alertmanager", "alertmanager")
+    program = _program(*ALERTMANAGERS)
     if program is None:
         return ["Alertmanager   not installed: sudo apt-get install prometheus-alertmanager"]
     receiver = started.enter_context(pager())
@@ -237,11 +271,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=None, help="stop after this time; default: on Ctrl-C")
     parser.add_argument("--folder", type=Path, default=ROOT / ".run/stack", help="folder for all files")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(stack(options))
+        with fresh(options.folder):
+            asyncio.run(stack(options))
     except (StackError, DemoError) as error:
-        say(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
 

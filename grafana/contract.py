@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.exporters.prometheus.store import ContractRow, contract
 from agent.exporters.prometheus.unit_families import BOARDS_SHOWN, FANS_SHOWN, SERIES_PER_UNIT
+from agent.site.pools.work import PoolClass
 from agent.site.status import Cause, UnitState
 
 # Allowed last words of a name, before the suffix of its kind: a base unit, a counted plural, or a 0/1 flag.
@@ -39,6 +40,8 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "mining_container_": ("site", "container"),
     "mining_rack_": ("site", "container", "rack"),
     "mining_model_": ("site", "model"),
+    "mining_pool_": ("site", "pool_account"),
+    "mining_owner_": ("site", "owner"),
     "miner_agent_": (),
     "miner_": ("site", "container", "unit"),
 }
@@ -47,7 +50,7 @@ LABELS = frozenset(
     {
         *("site", "container", "rack", "model", "unit", "board", "fan", "meter", "broker", "kind", "state", "cause"),
         *("source", "result", "reason", "why", "repair", "scope", "window", "standing", "version", "role"),
-        *("reader", "make"),
+        *("reader", "make", "owner", "class", "pool", "pool_account"),
     }
 )
 # Labels of info metrics only: they change only when a machine is touched. Messages, URLs and users are never labels.
@@ -76,9 +79,11 @@ GROUP_SERIES: Mapping[str, int] = {
     "window": 2,
     "standing": 4,
     "reason": 2,
+    "class": len(PoolClass),
+    "pool": 2,
 }
-# Measured at the site, the level with most series. A hundred containers are at most 7,200 series.
-SERIES_PER_GROUP = 72
+# Measured at the site, the level with most series. A hundred containers are at most 7,300 series.
+SERIES_PER_GROUP = 87
 EXCEPTIONS: Mapping[str, str] = {
     "mining_site_units_by_standing": "the plain name is taken by the states; a unit has one state and one standing",
     "miner_address_changed": "rare, and joined by unit; its current place is uncertain",
@@ -212,7 +217,7 @@ def _repeated(words: Iterable[str]) -> list[str]:
 
 _CHAPTERS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     (
-        "Groups: site, container, rack, model",
+        "Groups: site, container, rack, model, owner",
         "Sums that can be summed further over containers, shards and sites, unless their help says otherwise.",
         lambda name: name.startswith("mining_"),
     ),

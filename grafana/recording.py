@@ -28,14 +28,15 @@ from grafana.levels import (
     Rule,
     joules,
 )
-from grafana.sums import agent_rules, delivered, drop, known_units, rejected_units, sums, temperatures, usual
+from grafana.sums import agent_rules, delivered, drop, known_units, rejected_units, sums, usual
+from grafana.work import work
 
 
 def site_groups() -> list[Group]:
     """Return the groups that run next to the agents of a site."""
     # One group, because groups are evaluated at different times: a sum must follow the check that its agents are
     # complete.
-    now = [*agent_rules(), *(rule for level in LEVELS for rule in sums(level)), *drop(), *delivered()]
+    now = [*agent_rules(), *(rule for level in LEVELS for rule in sums(level)), *drop(), *delivered(), *work()]
     few = tuple(level for level in LEVELS if level is not RACK)
     hour = [*(rule for level in few for rule in averages(level, "1h")), *usual()]
     day = [rule for level in few for rule in averages(level, "1d")]
@@ -48,7 +49,6 @@ def site_groups() -> list[Group]:
         Group("hashsight-rack-hour", SELDOM, averages(RACK, "1h")),
         Group("hashsight-rack-day", SELDOM, averages(RACK, "1d")),
         Group("hashsight-delivered", SELDOM, [*credited, *rejected_units()]),
-        Group("hashsight-temperatures", "1m", list(temperatures())),
         Group("hashsight-units", "30s", list(known_units())),
     ]
 
@@ -82,6 +82,8 @@ def fleet_groups() -> list[Group]:
         joules(FLEET, FLEET.watts(EFFICIENCY), FLEET.total(EFFICIENCY[:-1]), ""),
         Rule(FLEET.total("delivered"), _fleet_sum("window", SITE.total("delivered"))),
         Rule(FLEET.total("delivered_nameplate"), _fleet_sum("window", SITE.total("delivered_nameplate"))),
+        Rule(FLEET.total("diverted"), _fleet_sum("", SITE.total("diverted"))),
+        Rule("fleet:mining_pool_class_units:sum", _fleet_sum("class", "site:mining_pool_class_units:sum")),
         Rule("fleet:mining_units:sum", _fleet_sum("state", "site:mining_units:sum")),
         Rule("fleet:mining_sites:count", f"count(max by (site) ({SITE.total('deployed')}))"),
         Rule("fleet:mining_sites_unseen:count", f"{unseen}\nor\n0 * fleet:mining_sites:count"),

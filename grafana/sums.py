@@ -186,42 +186,46 @@ def usual() -> Iterator[Rule]:
         yield Rule(f"{name}:{operation}_median1d", f"quantile_over_time(0.5, {total}[1d])")
 
 
-def temperatures() -> Iterator[Rule]:
-    """Yield the rules for the hottest chips of containers and racks, and what all but a twentieth stay below."""
-    each = "max by (site, container, unit) (miner_board_chip_temperature_celsius)"
-    yield Rule(f"container:{CHIP}:max", f"max by (site, container) ({each})")
-    yield Rule(f"container:{CHIP}:p95", f"quantile by (site, container) (0.95, {each})")
-    # A unit's rack is a label of its identity alone.
-    rack = "max by (site, container, unit, rack) (miner_info)"
-    yield Rule(
-        f"rack:{CHIP}:max",
-        f"max by (site, container, rack) (\n  {each}\n  * on (site, container, unit) group_left (rack) {rack}\n)",
-    )
-
-
 UNIT_KEYS = "site, container, unit"
 KNOWN_UNITS, KNOWN_LOSSES = "unit:miner_info:known", f"unit:miner_loss_{HASHRATE}:known"
-REJECTED_UNITS = "unit:miner_difficulty_rejected:ratio1h"
+LARGE_LOSSES = f"unit:miner_large_loss_{HASHRATE}:known"
+HOTTEST_CHIPS = "unit:miner_board_chip_temperature_celsius:max"
+SLOWEST_FANS, REJECTED_UNITS = "unit:miner_fan_speed_rpm:min", "unit:miner_difficulty_rejected:ratio1h"
 _IDENTITY = "rack, slot, model, make, reader, firmware, host"
+LARGE_RATIO = 0.01
+"""A loss below this share of a unit's nameplate is not listed."""
+
+
+def _once(labels: str, metric: str, how: str = "max") -> str:
+    """Return one series a unit, however many of two agents publish it."""
+    by = f"{UNIT_KEYS}, {labels}" if labels else UNIT_KEYS
+    return f"{how} by ({by}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
+
+
+def _known(expr: str) -> str:
+    return f"{expr}\n* on ({UNIT_KEYS}) group_left ({_IDENTITY}, state) {KNOWN_UNITS}"
 
 
 def known_units() -> Iterator[Rule]:
-    """Yield the rules that give each unit and each of its losses everything that lists of units are filtered by.
+    """Yield the rules that give each unit, and what lists of units rank it by, all labels that lists filter by.
 
-    Without them every column of a list joins identity, state and losses of all units again.
+    Without them every column of a list joins identity, state and figures of all units again.
     """
+    state = _once("state", "miner_state")
+    yield Rule(KNOWN_UNITS, f"{_once(_IDENTITY, 'miner_info')}\n* on ({UNIT_KEYS}) group_left (state) {state}")
+    yield Rule(KNOWN_LOSSES, _known(_once("cause", f"miner_loss_{HASHRATE}")))
+    nameplate = _once("", f"miner_nameplate_{HASHRATE}")
+    yield Rule(LARGE_LOSSES, f"{KNOWN_LOSSES}\n> on ({UNIT_KEYS}) group_left () ({LARGE_RATIO:g} * {nameplate})")
+    yield Rule(HOTTEST_CHIPS, _known(_once("", "miner_board_chip_temperature_celsius")))
+    yield Rule(SLOWEST_FANS, _known(_once("", "miner_fan_speed_rpm", "min")))
+    yield from _temperatures()
 
-    def once(labels: str, metric: str) -> str:
-        return f"max by ({UNIT_KEYS}, {labels}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
 
-    yield Rule(
-        KNOWN_UNITS,
-        f"{once(_IDENTITY, 'miner_info')}\n* on ({UNIT_KEYS}) group_left (state) {once('state', 'miner_state')}",
-    )
-    yield Rule(
-        KNOWN_LOSSES,
-        f"{once('cause', f'miner_loss_{HASHRATE}')}\n* on ({UNIT_KEYS}) group_left ({_IDENTITY}, state) {KNOWN_UNITS}",
-    )
+def _temperatures() -> Iterator[Rule]:
+    """Yield the rules for the hottest chips of containers and racks, and what all but a twentieth stay below."""
+    yield Rule(f"container:{CHIP}:max", f"max by (site, container) ({HOTTEST_CHIPS})")
+    yield Rule(f"container:{CHIP}:p95", f"quantile by (site, container) (0.95, {HOTTEST_CHIPS})")
+    yield Rule(f"rack:{CHIP}:max", f"max by (site, container, rack) ({HOTTEST_CHIPS})")
 
 
 def rejected_units() -> Iterator[Rule]:
@@ -230,4 +234,5 @@ def rejected_units() -> Iterator[Rule]:
     def rate(result: str) -> str:
         return f"max by ({UNIT_KEYS}) (rate(miner_difficulty_{result}_total[1h]))"
 
-    yield Rule(REJECTED_UNITS, f"{rate('rejected')}\n/\n(({rate('accepted')} + {rate('rejected')}) > 0)")
+    share = f"{rate('rejected')}\n/\n(({rate('accepted')} + {rate('rejected')}) > 0)"
+    yield Rule(REJECTED_UNITS, _known(f"(\n{share}\n)"))

@@ -35,7 +35,7 @@ class RunningAgent:
 
     Attributes:
         url: ``http://HOST:PORT`` or ``https://HOST[:PORT]``, with a path prefix if a proxy needs one.
-        token: Its bearer token; None to send none.
+        token: Its bearer token; None where none is needed.
         zone: The site's time zone, for reading and printing local times.
         tls: How its certificate is checked, for https; None for the system's authorities.
     """
@@ -86,7 +86,11 @@ class RunningAgent:
 
 
 def running_agent(
-    config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None = None
+    config: Path | None,
+    *,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None = None,
 ) -> RunningAgent:
     """Return the agent that a configuration describes, or that address and token name.
 
@@ -120,7 +124,13 @@ def running_agent(
 
 
 def viewed_agent(
-    config: Path | None, *, url: str | None, token_file: Path | None, ca_file: Path | None
+    config: Path | None,
+    *,
+    url: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    command: str = "top",
+    as_operator: bool = False,
 ) -> RunningAgent:
     """Return an agent to look at: the one at an address, or the one that a configuration describes.
 
@@ -130,6 +140,8 @@ def viewed_agent(
         url: Its address.
         token_file: The file with a token; None for the configuration's, and for none at another address.
         ca_file: As for `running_agent`.
+        command: The command, for messages.
+        as_operator: True to send an operator's token first, for what a viewer is shown only in part.
 
     Raises:
         ConfigError: Something is missing or wrong.
@@ -138,13 +150,15 @@ def viewed_agent(
     zone = ZoneInfo("UTC")
     token = None if token_file is None else read_token(token_file, where="--token-file")
     if url is None:
-        path = site_file(config, "top", instead=", or an agent with --url")
+        path = site_file(config, command, instead=", or an agent with --url")
         settings, _ = with_stand_ins(load_config(path), path, needed={"web"})
         zone = settings.site.zone
-        token = token or _readable(settings.api.viewer_token_file) or _readable(settings.api.token_file)
+        files = settings.api.viewer_token_file, settings.api.token_file
+        for file in reversed(files) if as_operator else files:
+            token = token or _readable(file)
         url, own_tls = own_address(settings)
         tls = tls or own_tls
-    check_url(url, "top")
+    check_url(url, command)
     return RunningAgent(url=url, token=token, zone=zone, tls=tls)
 
 

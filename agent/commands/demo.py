@@ -19,7 +19,7 @@ from rich.text import Text
 
 from agent.address import Endpoint, parse_endpoint
 from agent.app import Agent
-from agent.commands.demo_programs import reserved_port, simulators, start_prometheus
+from agent.commands.demo_programs import reserved_port, simulators, start_alertmanager, start_prometheus
 from agent.commands.machine_output import write_lines
 from agent.commands.site_summary import headline, site_fields, site_summary
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
@@ -47,7 +47,7 @@ web_port = {web_port}
 
 [web]
 listen = "{listen}"
-
+{alertmanager}
 [log]
 level = "error"
 """
@@ -93,9 +93,16 @@ async def _demo(
             control, web_port = await programs.enter_async_context(simulators(folder, units=units, seed=seed))
         port = programs.enter_context(reserved_port(listen.host, listen.port))
         address = Endpoint(listen.host, port)
-        (folder / "site.toml").write_text(
-            CONFIG.format(site=SITE, interval_s=f"{interval_s:g}", listen=address, web_port=web_port), encoding="utf-8"
+        with err.status("starting Alertmanager"):
+            alertmanager = await start_alertmanager(programs, folder)
+        config = CONFIG.format(
+            site=SITE,
+            interval_s=f"{interval_s:g}",
+            listen=address,
+            web_port=web_port,
+            alertmanager="" if alertmanager is None else f'alertmanager = "http://{alertmanager}"\n',
         )
+        (folder / "site.toml").write_text(config, encoding="utf-8")
         setup = load_setup(folder / "site.toml")
         lines = [
             f"status page    http://{address}/",
@@ -103,7 +110,9 @@ async def _demo(
             f"what is true   {control}",
         ]
         with err.status("starting Prometheus"):
-            lines += await start_prometheus(programs, folder, listen=str(address), interval_s=interval_s)
+            lines += await start_prometheus(
+                programs, folder, listen=str(address), interval_s=interval_s, alerts_to=alertmanager
+            )
         lines.append("Ctrl-C stops all of it." if seconds is None else f"Stops after {seconds:g} s.")
         await _watch(setup, "\n".join(lines), seconds, as_json=as_json)
 

@@ -54,33 +54,50 @@ async def simulators(folder: Path, *, units: int, seed: int) -> AsyncIterator[tu
         yield ready[2], int(ready[1])
 
 
-async def start_prometheus(programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float) -> list[str]:
-    """Start Prometheus, scraping the agent, and Alertmanager behind it, as far as they are installed.
+async def start_alertmanager(programs: AsyncExitStack, folder: Path) -> str | None:
+    """Write the rules, and start Alertmanager.
 
     Rules and Alertmanager need the files that the wheel and a checkout have. Links of alerts lead to this machine.
 
     Args:
-        programs: Stops them on exit.
-        folder: Their configuration, data and logs.
-        listen: The agent's address.
-        interval_s: Time between two scrapes.
+        programs: Stops it on exit.
+        folder: The rules, and its data and log.
 
     Returns:
-        One line per running program, with its address.
+        Its address; None where it is not installed, or Prometheus is not, which would call it.
+    """
+    if not has_rules():
+        return None
+    write_rules(folder / "rules", local_links(folder / "rules"))
+    alertmanager = next(filter(None, map(shutil.which, ALERTMANAGER_NAMES)), None)
+    if alertmanager is None or shutil.which("prometheus") is None:
+        return None
+    return await programs.enter_async_context(_alertmanager(alertmanager, folder))
+
+
+async def start_prometheus(
+    programs: AsyncExitStack, folder: Path, *, listen: str, interval_s: float, alerts_to: str | None
+) -> list[str]:
+    """Start Prometheus, scraping the agent, if it is installed.
+
+    Args:
+        programs: Stops it on exit.
+        folder: Its configuration, data and log.
+        listen: The agent's address.
+        interval_s: Time between two scrapes.
+        alerts_to: Address of Alertmanager; None without one.
+
+    Returns:
+        One line for it and for Alertmanager, each with its address; none if it is not installed.
     """
     prometheus = shutil.which("prometheus")
     if prometheus is None:
         return []
-    alerts_to: list[str] = []
-    if has_rules():
-        write_rules(folder / "rules", local_links(folder / "rules"))
-    alertmanager = next(filter(None, map(shutil.which, ALERTMANAGER_NAMES)), None)
-    if alertmanager is not None and has_rules():
-        alerts_to = [await programs.enter_async_context(_alertmanager(alertmanager, folder))]
+    called = [] if alerts_to is None else [alerts_to]
     graphs = await programs.enter_async_context(
-        _prometheus(prometheus, folder, listen=listen, interval_s=interval_s, alerts_to=alerts_to)
+        _prometheus(prometheus, folder, listen=listen, interval_s=interval_s, alerts_to=called)
     )
-    return [f"Prometheus     http://{graphs}/", *(f"Alertmanager   http://{address}/" for address in alerts_to)]
+    return [f"Prometheus     http://{graphs}/", *(f"Alertmanager   http://{address}/" for address in called)]
 
 
 def local_links(folder: Path) -> Links:

@@ -108,6 +108,7 @@ def set_unit(
     power_w: str | None,
     boards: str | None,
     chips_per_board: str | None,
+    owner: str | None,
     is_new: bool,
     is_removed: bool,
     is_swap: bool,
@@ -133,6 +134,7 @@ def set_unit(
             "power_w": power_w,
             "boards": boards,
             "chips_per_board": chips_per_board,
+            "owner": owner,
         }
         cells = {column: cell for column, cell in given.items() if cell is not None}
         has_change = is_new or bool(cells)

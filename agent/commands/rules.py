@@ -5,12 +5,10 @@ from pathlib import Path
 
 from agent.commands.alert_links import Links, checked_link
 from agent.commands.machine_output import write_lines
+from agent.commands.shipped_files import shipped
 from agent.commands.terminal import exit_codes, usage_error
 from agent.errors import AgentError
 from agent.files.atomic import sync_folder, temporary_file
-
-# In a wheel the files stand below this package, under the same names as in a checkout.
-ROOTS = (Path(__file__).parent / "shipped", Path(__file__).resolve().parents[2])
 
 RULES = ("alerts.yml", "fleet.yml", "periods.yml", "site.yml")
 ALERTMANAGER = ("alertmanager.yml", "alertmanager.tmpl")
@@ -60,19 +58,18 @@ def _make_folder(folder: Path) -> None:
 
 def has_rules() -> bool:
     """Return True if this installation has the rules."""
-    return any((root / "grafana/rules").is_dir() for root in ROOTS)
+    return shipped("grafana/rules", "rules").is_dir()
 
 
 def _shipped() -> Iterator[tuple[str, Path]]:
     """Yield each file's place below the output folder, and where it is shipped."""
-    root = next((root for root in ROOTS if (root / "grafana/rules").is_dir()), None)
-    if root is None:
+    if not has_rules():
         raise RulesError("this installation has no rules; they are in the wheel and in a checkout (grafana/rules)")
     for name in RULES:
-        yield name, root / "grafana/rules" / name
+        yield name, shipped("grafana/rules", "rules") / name
     for name in ALERTMANAGER:
-        yield f"alertmanager/{name}", root / "deploy" / name
-    for path in sorted((root / "grafana/runbooks").glob("*.md")):
+        yield f"alertmanager/{name}", shipped(f"deploy/{name}", name)
+    for path in sorted(shipped("grafana/runbooks", "runbooks").glob("*.md")):
         yield f"runbooks/{path.name}", path
 
 

@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import time
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -18,6 +18,8 @@ from pydantic import Strict, ValidationError, ValidationInfo, field_validator
 
 from agent.address import Endpoint, parse_endpoint
 from agent.config.mistakes import MASK, is_secret, read_mistakes
+from agent.config.pool_accounts import PoolAccountSection
+from agent.config.pools import PoolsSection
 from agent.config.sections import (
     ApiSection,
     CurtailmentSection,
@@ -47,6 +49,8 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Section)
 
 MAX_CONFIG_BYTES = 1 << 20
+POOLS_ASKED_S = 50.0
+"""Longest time between two looks at a unit's pools, s: a switch is seen within a minute, its poll included."""
 # tomllib's time grows with the square of the dots in a key: 20,000 dots took six seconds (Python 3.11).
 MAX_DOTS_IN_LINE = 256
 
@@ -67,10 +71,12 @@ class Config(Section):
     foreign_login: Annotated[tuple[ForeignLoginSection, ...], Strict(strict=False)] = ()
     discovery: DiscoverySection = DiscoverySection()
     metrics: MetricsSection = MetricsSection()
+    pools: PoolsSection = PoolsSection()
     log: LogSection = LogSection()
 
     power: PowerSection = PowerSection()
     meter: Annotated[tuple[MeterSection, ...], Strict(strict=False)] = ()
+    pool_account: Annotated[tuple[PoolAccountSection, ...], Strict(strict=False)] = ()
     mqtt: Annotated[tuple[MqttSection, ...], Strict(strict=False)] = ()
     shard: ShardSection = ShardSection()
     standby: StandbySection = StandbySection()
@@ -81,6 +87,11 @@ class Config(Section):
         if self.shard.count == 1:
             return self.site.name
         return f"{self.site.name} (shard {self.shard.index} of {self.shard.count})"
+
+    @property
+    def pools_every(self) -> int | None:
+        """Every how many polls a unit is asked for its pools because they are judged; None where they are not."""
+        return max(1, int(POOLS_ASKED_S // self.poll.interval_s)) if self.pools.is_on else None
 
     def snapshot_path(self, config_file: Path) -> Path:
         """Return the file that keeps statuses over a restart, of a configuration read from `config_file`."""
@@ -97,6 +108,10 @@ class Config(Section):
             return shard
         if info.data.get("mqtt"):
             raise ValueError("shards cannot be combined with [[mqtt]]: each shard would overwrite the others' figures")
+        if info.data.get("pool_account"):
+            raise ValueError(
+                "shards cannot be combined with [[pool_account]]: a shard sees a part of the account's units"
+            )
         if any(meter.unit is None for meter in info.data.get("meter", ())):
             raise ValueError(
                 "a shard's meters must measure single units: every shard would count a container's or the site's meter"
@@ -137,6 +152,16 @@ class Config(Section):
         if name is not None:
             raise ValueError(f"two meters are named {name}")
         return meters
+
+    @field_validator("pool_account")
+    @classmethod
+    def _refuse_duplicate_accounts(cls, accounts: tuple[PoolAccountSection, ...]) -> tuple[PoolAccountSection, ...]:
+        name = _first_twice(account.name for account in accounts)
+        if name is not None:
+            raise ValueError(f"two pool accounts are named {name}")
+        if len(accounts) > 1 and any(account.account is None for account in accounts):
+            raise ValueError("account is expected of each of several: units are compared by it")
+        return accounts
 
     @field_validator("curtailment")
     @classmethod
@@ -208,13 +233,25 @@ def _syntax_mistake(message: str, text: str, file: str) -> Mistake:
 
 def render_config(config: Config) -> str:
     """Return the effective configuration as TOML, with defaults and masked secrets."""
-    sections = []
+    return "\n".join(_rendered_sections(config, ""))
+
+
+def _rendered_sections(config: Section, parent: str) -> Iterator[str]:
     for name, value in config:
+        if not _is_section(value) or (isinstance(value, PoolsSection) and not value.is_on):
+            # Without an entry, a section of pools is a mistake.
+            continue
         repeated = isinstance(value, tuple)
         for section in value if repeated else (value,):
-            lines = [f"{key} = {_toml(key, value)}" for key, value in section if value is not None]
-            sections.append("\n".join((f"[[{name}]]" if repeated else f"[{name}]", *lines, "")))
-    return "\n".join(sections)
+            shown = ((key, each) for key, each in section if each is not None and not _is_section(each))
+            lines = [f"{key} = {_toml(key, each)}" for key, each in shown]
+            yield "\n".join((f"[[{parent}{name}]]" if repeated else f"[{parent}{name}]", *lines, ""))
+            yield from _rendered_sections(section, f"{parent}{name}.")
+
+
+def _is_section(value: object) -> bool:
+    """Return True for a section, or for some of the same name."""
+    return isinstance(value, Section) or (isinstance(value, tuple) and bool(value) and isinstance(value[0], Section))
 
 
 def _toml(key: str, value: object) -> str:

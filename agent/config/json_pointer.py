@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901): the path to one number in a JSON value."""
+"""JSON pointers (RFC 6901): the path to one value in a JSON value, and the number in it."""
 
 import re
 from typing import Any
@@ -31,3 +31,14 @@ def resolve(value: Any, names: tuple[str, ...]) -> Any:
         else:
             raise LookupError(f"nothing at /{'/'.join(names[:depth])}")
     return value
+
+
+def number_in(value: Any) -> int | float | None:
+    """Return the number that a JSON value is, or holds as a decimal string; None for anything else.
+
+    Signs are for numbers alone: no meter and no pool writes one into a string.
+    """
+    if isinstance(value, str):
+        is_decimal = re.fullmatch(r"\s*[0-9]{1,40}(\.[0-9]{1,40})?([eE]\+?[0-9]{1,2})?\s*", value) is not None
+        return float(value) if is_decimal else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

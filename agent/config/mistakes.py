@@ -20,7 +20,12 @@ SHOWN_CHARACTERS = 80
 # A file of another kind has a mistake on every line; a hundred are enough to see that.
 SHOWN_MISTAKES = 100
 MAX_COMPARED = 200
+MAX_DEPTH = 2
+"""Sections within a section: `pools.allowed`."""
 MASK = "***"
+
+PRIVATE_KEYS = frozenset({"account", "body", "form", "headers", "query"})
+"""Keys whose values are no secrets and are not logged either: mistakes of a reload go to the log."""
 
 Location = tuple[int | str, ...]
 
@@ -170,16 +175,20 @@ def read_mistakes(
 
 def _places(raw: Mapping[str, Any]) -> dict[Location, int]:
     """Return the position of each section and key in the file; a repeated section is a list."""
-    locations: list[Location] = []
+    return {location: place for place, location in enumerate(_locations(raw, (), MAX_DEPTH))}
+
+
+def _locations(raw: Mapping[str, Any], parent: Location, depth: int) -> Iterator[Location]:
     for name, section in raw.items():
-        locations.append((name,))
+        yield (*parent, name)
+        if not depth:
+            continue
         if isinstance(section, dict):
-            locations.extend((name, key) for key in section)
+            yield from _locations(section, (*parent, name), depth - 1)
         elif isinstance(section, list):
             for number, item in enumerate(section):
                 if isinstance(item, dict):
-                    locations.extend((name, number, key) for key in item)
-    return {location: place for place, location in enumerate(locations)}
+                    yield from _locations(item, (*parent, name, number), depth - 1)
 
 
 def _position(location: Location, places: Mapping[Location, int]) -> tuple[float, ...]:
@@ -206,7 +215,7 @@ def _value(error: ErrorDetails, *, is_given: bool) -> str:
     location, value = error["loc"], error["input"]
     if error["type"] == "missing" or value is None or isinstance(value, dict | list):
         return ""
-    if any(is_secret(key) for key in location):
+    if any(is_secret(key) or key in PRIVATE_KEYS for key in location):
         return MASK
     if isinstance(value, bool):
         shown = str(value).lower()
@@ -226,9 +235,10 @@ def _reason(error: ErrorDetails, model: type[BaseModel]) -> str:
             return "this section is needed" if len(location) == 1 else "this key is needed"
         case "extra_forbidden":
             return _unknown(location, model)
-        case "model_type" | "tuple_type" as kind if kind == "model_type" or len(location) == 1:
-            is_list = kind == "tuple_type" or len(location) > 1
-            return (_EACH_SECTION if is_list else _ONE_SECTION).format(location[0])
+        case "model_type" | "tuple_type" as kind if kind == "model_type" or _section(location, model) is not None:
+            names = [name for name in location if isinstance(name, str)]
+            is_list = kind == "tuple_type" or len(location) > len(names)
+            return (_EACH_SECTION if is_list else _ONE_SECTION).format(".".join(names))
         case "literal_error":
             choices = re.findall(r"'([^']*)'", context["expected"])
             given = error["input"]
@@ -247,9 +257,14 @@ def _unknown(location: Location, model: type[BaseModel]) -> str:
 
 def _section(location: Location, model: type[BaseModel]) -> type[BaseModel] | None:
     """Return the model of the section at `location`, single or repeated; None if it is not a section."""
-    if not location:
+    names = [name for name in location if isinstance(name, str)]
+    if not names:
         return None
-    kind: Any = model.model_fields[str(location[0])].annotation
-    if get_origin(kind) is tuple:
-        kind = get_args(kind)[0]
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    for name in names:
+        kind: Any = model.model_fields[name].annotation
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+            return None
+        model = kind
+    return model

@@ -274,7 +274,7 @@ class RepairsSection(Section):
 
     Attributes:
         board_missing_after_s, fan_stopped_after_s, hot_after_s, no_pool_alive_after_s, not_hashing_after_s,
-            no_answer_after_s, container_dark_after_s: Time a symptom lasts before it is listed.
+            no_answer_after_s, container_dark_after_s, diverted_after_s: Time a symptom lasts before it is listed.
         calm_s: Time it is away before its entry is closed, so that a fault that comes and goes is one entry.
         hot_celsius: Chip temperature from which a unit is hot, where it is measured.
         hot_board_celsius: The same for board sensors, of units that measure no chip.
@@ -290,6 +290,8 @@ class RepairsSection(Section):
     not_hashing_after_s: Annotated[float, between(30, 86400)] = 900.0
     no_answer_after_s: Annotated[float, between(30, 86400)] = 900.0
     container_dark_after_s: Annotated[float, between(30, 86400)] = 120.0
+    # A pool that a unit falls back to is in the allow-list; another one is worth a look at once.
+    diverted_after_s: Annotated[float, between(30, 86400)] = 60.0
     calm_s: Annotated[float, between(30, 86400)] = 900.0
     # As in the alert on overheating units.
     hot_celsius: Annotated[float, between(40, 130)] = 85.0

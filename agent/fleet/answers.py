@@ -46,6 +46,8 @@ class FleetSiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units, deployed_hs: As far as it said last; null if missing.
         figures_age_s: Age of its figures. They and all fields below are null unless the site is current.
         losses_hs: By cause, largest first.
+        diverted_units, diverted_hs: Units whose work goes to an address that is not the site's, and their measured
+            hashrate; null where the site does not judge it.
     """
 
     site: str
@@ -71,6 +73,8 @@ class FleetSiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     losses_hs: dict[str, float] | None
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
+    diverted_units: int | None
+    diverted_hs: float | None
 
 
 class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +95,8 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
         answering_deployed_hs: Nameplate of these sites.
         coverage_ratio: Share of deployed whose state is known; null if incomplete.
         coverage_at_most_ratio: The same of what is known to be deployed.
+        diverted_units, diverted_hs: Sums of the sites that judge where their work goes; null if none does.
+        judging_sites: Number of these sites.
     """
 
     is_complete: bool
@@ -110,6 +116,9 @@ class FleetTotalsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     answering_deployed_hs: float
     coverage_ratio: float | None
     coverage_at_most_ratio: float | None
+    diverted_units: int | None
+    diverted_hs: float | None
+    judging_sites: int
 
 
 class FleetAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +179,9 @@ def fleet_answer(setup: FleetSetup, views: Sequence[SiteView], *, now: float) ->
             answering_deployed_hs=totals.answering_hs,
             coverage_ratio=totals.coverage_ratio,
             coverage_at_most_ratio=totals.coverage_at_most_ratio,
+            diverted_units=totals.diverted_units,
+            diverted_hs=totals.diverted_hs,
+            judging_sites=totals.judging,
         ),
         sites=[_site(view) for view in views],
     )
@@ -231,6 +243,8 @@ def _site(view: SiteView) -> FleetSiteAnswer:
         losses_hs=dict(view.losses) if figures else None,
         operational_efficiency_ratio=view.ratio,
         coverage_ratio=view.coverage_ratio,
+        diverted_units=figures.diverted_units if figures else None,
+        diverted_hs=figures.diverted_hs if figures else None,
     )
 
 

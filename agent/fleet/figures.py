@@ -121,6 +121,8 @@ class FleetFigures:
         unknown_hs: The part of deployed at sites without current figures.
         known_hs: Nameplate of the units whose state is known.
         operating_hs, uplift_hs, losses_hs: Sums of the sites with current figures.
+        diverted_units, diverted_hs: Sums of those that judge where their work goes; None if none does.
+        judging: Number of these sites.
     """
 
     sites: dict[Standing, int]
@@ -132,6 +134,9 @@ class FleetFigures:
     operating_hs: float
     uplift_hs: float
     losses_hs: dict[str, float]
+    diverted_units: int | None = None
+    diverted_hs: float | None = None
+    judging: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -230,7 +235,8 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
     """Return the sums over all sites."""
     sites = dict.fromkeys(Standing, 0)
     losses_hs: dict[str, float] = {}
-    units = unready = 0
+    units = unready = judging = diverted_units = 0
+    diverted_hs = 0.0
     deployed_hs = unknown_hs = known_hs = operating_hs = uplift_hs = 0.0
     for view in views:
         sites[view.standing] += 1
@@ -246,6 +252,10 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
         known_hs += figures.known_hs
         operating_hs += figures.operating_hs
         uplift_hs += figures.uplift_hs
+        if figures.diverted_hs is not None:
+            judging += 1
+            diverted_units += figures.diverted_units or 0
+            diverted_hs += figures.diverted_hs
         for cause, hashrate_hs in figures.losses_hs.items():
             losses_hs[cause] = losses_hs.get(cause, 0.0) + hashrate_hs
     return FleetFigures(
@@ -258,6 +268,9 @@ def fleet_figures(views: Iterable[SiteView]) -> FleetFigures:
         operating_hs=operating_hs,
         uplift_hs=uplift_hs,
         losses_hs=losses_hs,
+        diverted_units=diverted_units if judging else None,
+        diverted_hs=diverted_hs if judging else None,
+        judging=judging,
     )
 
 

@@ -24,7 +24,9 @@ from agent.fleet.words import (
     sites_text,
     verdict,
 )
+from agent.text.losses import units_text
 from agent.text.numbers import hashrate_text, ratio_text
+from agent.text.work import diverted_text
 
 NAMES_SHOWN = 6
 _NAVIGATION = (Link("", "Fleet"),)
@@ -73,7 +75,7 @@ def page(
     return document(frame, body=body, banners=[*_banners(views, frame), *_door_banners(exposure, refused_file)])
 
 
-def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
+def _banners(views: Sequence[SiteView], frame: Frame) -> Iterable[Banner]:
     by_standing: dict[Standing, list[SiteView]] = {standing: [] for standing in Standing}
     for view in views:
         by_standing[view.standing].append(view)
@@ -97,6 +99,13 @@ def _banners(views: Iterable[SiteView], frame: Frame) -> Iterable[Banner]:
         names = _names(view.name for view in waiting)
         answers = "Its agent answers" if len(waiting) == 1 else "Their agents answer"
         yield Banner(BannerKind.AGENT_LATE, f"{sites_text(len(waiting))} without figures", f"{names}. {answers}")
+    diverted = [(view.name, view.figures) for view in views if view.figures and view.figures.diverted_units]
+    if diverted:
+        words = [
+            f"{name}: {diverted_text(figures.diverted_units or 0, figures.diverted_hs or 0.0)}"
+            for name, figures in diverted
+        ]
+        yield Banner(BannerKind.WORK_DIVERTED, f"{sites_text(len(diverted))} with diverted work", _names(words))
     simulated = [view for view in views if view.report and view.report.simulated_units]
     if simulated:
         names = _names(view.name for view in simulated)
@@ -131,6 +140,10 @@ def _headline(totals: FleetFigures) -> str:
     ]
     if totals.unknown_hs:
         tiles.append(("Unknown", hashrate_text(totals.unknown_hs), "deployed where nothing is known now"))
+    if totals.diverted_hs is not None:
+        tell = "tells" if totals.judging == 1 else "tell"
+        judged = f"of operating, {units_text(totals.diverted_units or 0)}; {sites_text(totals.judging)} {tell}"
+        tiles.append(("Diverted", hashrate_text(totals.diverted_hs), judged))
     if totals.uplift_hs:
         tiles.append(("Uplift", hashrate_text(totals.uplift_hs), "above nameplate"))
     amount = f"{hashrate_text(totals.operating_hs)} of {hashrate_text(totals.deployed_hs)}"

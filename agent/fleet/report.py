@@ -33,6 +33,7 @@ class ReportedFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         operational_efficiency_ratio: Null while units answer and none can be read.
+        diverted_units, diverted_hs: Null where the site judges no pools, and from an agent that cannot.
     """
 
     deployed_hs: Hashrate
@@ -42,6 +43,8 @@ class ReportedFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     losses_hs: dict[CauseName, Hashrate]
     units: Count
     operational_efficiency_ratio: float | None = 0.0
+    diverted_units: Count | None = None
+    diverted_hs: Hashrate | None = None
 
     @property
     def is_known(self) -> bool:
@@ -119,6 +122,8 @@ def _check_sums(figures: ReportedFigures) -> None:
             f"deployed less losses plus uplift is {hashrate_text(expected_hs)},"
             f" and operating {hashrate_text(figures.operating_hs)}",
         )
+    if (figures.diverted_hs or 0.0) > figures.operating_hs + slack_hs:
+        raise SiteError(Trouble.NONSENSE, "more is diverted than operates")
     if figures.known_hs > figures.deployed_hs + slack_hs:
         raise SiteError(Trouble.NONSENSE, "more is known than is deployed")
 

@@ -11,6 +11,7 @@ from agent.fleet.words import cause_words, known_cause, trouble_words
 from agent.site.status import Cause
 from agent.text.losses import units_text
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
+from agent.text.work import diverted_text
 
 FAIR_RATIO = 0.80
 LOSSES_SHOWN = 3
@@ -104,6 +105,7 @@ def _notes(view: SiteView, frame: Frame) -> Iterable[tuple[str, str]]:
         yield " alarm", f"No answer since {frame.moment(view.answered_at)}; what it operates is not known."
     for text in trouble_words(view):
         yield " alarm" if is_silent else "", escape(_sentence(text))
+    yield from _diverted(view)
     report = view.report
     if report is None or is_silent:
         return
@@ -117,6 +119,14 @@ def _notes(view: SiteView, frame: Frame) -> Iterable[tuple[str, str]]:
         yield "", "Its standby took over."
     if report.simulated_units and report.is_simulated_counted:
         yield "", f"Simulated: {units_text(report.simulated_units)}, counted like real machines."
+
+
+def _diverted(view: SiteView) -> Iterable[tuple[str, str]]:
+    """Yield the note of work that is diverted, with a link to its units on the agent's own page."""
+    if view.figures is not None and view.figures.diverted_units:
+        words = diverted_text(view.figures.diverted_units, view.figures.diverted_hs or 0.0)
+        link = f'<a href="sites/{escape(view.name)}/units?pool=diverted">Its units</a>'
+        yield " alarm", f"{escape(_sentence(words))} {link}"
 
 
 def _facts(view: SiteView, frame: Frame) -> Iterable[str]:

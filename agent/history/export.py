@@ -9,19 +9,21 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from agent.history.minutes import COLUMNS, Values
+from agent.history.minutes import COLUMNS, JUDGED, Values
 from agent.history.state_changes import Change
 
+# Version 2 had no diverted hashrate.
+_COLUMNS_2 = COLUMNS[:JUDGED]
 # Version 1 had the column `watts_reported` and none of measured watts.
 _COLUMNS_1 = tuple(
-    "watts_reported" if column == "watts_estimated" else column for column in COLUMNS if column != "watts_measured"
+    "watts_reported" if column == "watts_estimated" else column for column in _COLUMNS_2 if column != "watts_measured"
 )
 _MEASURED = COLUMNS.index("watts_measured")
 
-FORMAT = 2
+FORMAT = 3
 """Version of the CSV of rows. A digest can still be computed of `FORMATS`, because statements name it."""
 
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 
 # Spreadsheets in East Asia also take the wide signs.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -72,18 +74,20 @@ class Digest:
     """The SHA-256 of rows as CSV, computed chunk by chunk.
 
     Args:
-        form: Version of the CSV, one of `FORMATS`. Version 1 is what the first release printed for rows of its time.
+        form: Version of the CSV, one of `FORMATS`. Earlier ones are what releases printed for rows of their time.
     """
 
     def __init__(self, form: int = FORMAT) -> None:
-        self._is_first_form = form == 1
-        header = f"time,{','.join(_COLUMNS_1)}\n" if self._is_first_form else HEADER
-        self._sha256 = hashlib.sha256(header.encode())
+        self._form = form
+        columns = {1: _COLUMNS_1, 2: _COLUMNS_2}.get(form, COLUMNS)
+        self._sha256 = hashlib.sha256(f"time,{','.join(columns)}\n".encode())
 
     def add(self, chunk: Iterable[Values]) -> None:
         """Add rows."""
-        if self._is_first_form:
-            chunk = (values[:_MEASURED] + values[_MEASURED + 1 :] for values in chunk)
+        if self._form == 1:
+            chunk = (values[:_MEASURED] + values[_MEASURED + 1 : JUDGED] for values in chunk)
+        elif self._form == 2:
+            chunk = (values[:JUDGED] for values in chunk)
         self._sha256.update("".join(map(row_line, chunk)).encode())
 
     def hexdigest(self) -> str:

@@ -79,7 +79,7 @@ def set_aside(connection: sqlite3.Connection, now: float) -> SetAside:
     connection.execute("UPDATE changes SET until = MAX(since, ?) WHERE since > ? AND until IS NULL", (latest, limit))
     moved = {}
     for table, names, key in _KINDS:
-        query = f"INSERT INTO aside_{table} SELECT ?, {names} FROM {table} WHERE {key} > ?"
+        query = f"INSERT INTO aside_{table} (aside_at, {names}) SELECT ?, {names} FROM {table} WHERE {key} > ?"
         moved[table] = connection.execute(query, (now, limit)).rowcount
         connection.execute(f"DELETE FROM {table} WHERE {key} > ?", (limit,))
     closed = connection.execute("UPDATE changes SET until = MAX(since, ?) WHERE until > ?", (end, limit)).rowcount

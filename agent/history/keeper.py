@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from agent.errors import HistoryError
+from agent.history.credits import PoolCredit
 from agent.history.future import SetAside
 from agent.history.health import Health
 from agent.history.minutes import Minute, Row, Values
@@ -74,6 +75,7 @@ class History:
         self._wall = wall
         self._pending: deque[_Pending] = deque()
         self._repairs: dict[int, RepairEntry] = {}
+        self._credits: dict[tuple[str, int, int], PoolCredit] = {}
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._is_stopping = False
@@ -117,6 +119,21 @@ class History:
         if wakes:
             self._wanted.set()
 
+    def record_credits(self, windows: Iterable[PoolCredit]) -> None:
+        """Queue windows of pools; one that waits already stays as it is."""
+        with self._lock:
+            for each in windows:
+                self._credits.setdefault((each.account, each.window.start, each.window.window_s), each)
+            while len(self._credits) > MAX_PENDING:
+                del self._credits[next(iter(self._credits))]
+                self.health.dropped += 1
+        self._wanted.set()
+
+    def waiting_credits(self) -> tuple[PoolCredit, ...]:
+        """Return the windows of pools that are not on the disk yet."""
+        with self._lock:
+            return tuple(self._credits.values())
+
     def _add(self, item: _Pending) -> None:
         with self._lock:
             self._pending.append(item)
@@ -148,7 +165,7 @@ class History:
             self.flush()
             if is_last:
                 return
-            self._wanted.wait(timeout=RETRY_S if self.health.pending or self._repairs else None)
+            self._wanted.wait(timeout=RETRY_S if self.health.pending or self._repairs or self._credits else None)
             self._wanted.clear()
 
     def flush(self) -> bool:
@@ -178,24 +195,27 @@ class History:
             self.close()
         file = self._file = self._file or self._open()
         with self._lock:
-            batch, repairs = list(self._pending), dict(self._repairs)
+            batch, repairs, credits_ = list(self._pending), dict(self._repairs), dict(self._credits)
         file.write(
             site=(item.site for item in batch if item.site is not None),
             containers=(item.container for item in batch if item.container is not None),
             changes=(item.change for item in batch if item.change is not None),
             repairs=repairs.values(),
+            pool_credits=credits_.values(),
         )
         with self._lock:
             for number, entry in repairs.items():
                 if self._repairs.get(number) is entry:
                     del self._repairs[number]
+            for key in credits_:
+                self._credits.pop(key, None)
             # Some may have been dropped from the front meanwhile; they were written all the same.
             while self._pending and batch and self._pending[0] is not batch[0]:
                 batch.pop(0)
             for _ in batch:
                 self._pending.popleft()
             self.health.pending = len(self._pending)
-        self.health.written += len(batch) + len(repairs)
+        self.health.written += len(batch) + len(repairs) + len(credits_)
         self._note(file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes))
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1

@@ -91,6 +91,9 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
     merged = _merge_rows(first, second, into)
     for container in sorted({*first.containers(), *second.containers()}):
         _merge_rows(first, second, into, container)
+    # A window of a pool that both kept is the first's: the second's is of the same hour, read some minutes apart.
+    for reader in (first, second):
+        into.write(pool_credits=reader.pool_credits(-ALWAYS, ALWAYS))
     into.write(changes=first.changes(-ALWAYS, ALWAYS), repairs=first.repairs())
     return merged
 

@@ -39,8 +39,8 @@ MEANS = (
 )
 """The columns that are means over `watched_s`."""
 
-COLUMNS = ("at", "span_s", "watched_s", *MEANS, "delivered_s", "delivered_hs")
-"""The columns of a row, as stored and exported."""
+COLUMNS = ("at", "span_s", "watched_s", *MEANS, "delivered_s", "delivered_hs", "judged_s", "diverted_hs")
+"""The columns of a row, as stored and exported. Each of the last two pairs is a time and a mean over it, or None."""
 
 Values = tuple[float | None, ...]
 """A row's values in the order of `COLUMNS`."""
@@ -65,6 +65,9 @@ class Row:
             there was no figure. Always None for a container.
         delivered_s: Seconds with a delivered figure.
         delivered_deployed_hs: Nameplate of the units behind `delivered_hs`.
+        diverted_hs: Measured hashrate of units whose work goes to a destination that is not the site's, averaged over
+            `judged_s`; None when that was not judged. It is part of `operating_hs`.
+        judged_s: Seconds in which it was judged.
     """
 
     at: int
@@ -85,6 +88,8 @@ class Row:
     delivered_hs: float | None = None
     delivered_s: float = 0.0
     delivered_deployed_hs: float = 0.0
+    diverted_hs: float | None = None
+    judged_s: float = 0.0
 
     @property
     def joules(self) -> dict[PowerSource, float]:
@@ -118,6 +123,8 @@ class Row:
             self.simulated_units,
             self.delivered_s,
             self.delivered_hs,
+            self.judged_s,
+            self.diverted_hs,
         )
 
 
@@ -140,13 +147,18 @@ def row_from(values: Values) -> Row:
         efficient_watts=named["efficient_watts"],
         efficient_hs=named["efficient_hs"],
         efficient_deployed_hs=named["efficient_deployed_hs"],
-        delivered_hs=values[-1],
+        delivered_hs=values[DELIVERED + 1],
         delivered_s=named["delivered_s"],
         delivered_deployed_hs=named["delivered_deployed_hs"],
+        diverted_hs=values[JUDGED + 1],
+        judged_s=named["judged_s"],
     )
 
 
 _FIRST, _LAST = COLUMNS.index(MEANS[0]), COLUMNS.index(MEANS[-1]) + 1
+DELIVERED, JUDGED = COLUMNS.index("delivered_s"), COLUMNS.index("judged_s")
+"""Places of the two times; the mean over each comes after it."""
+PARTIAL = (DELIVERED, JUDGED)
 
 
 class Totals:
@@ -166,10 +178,10 @@ class Totals:
         if not chunk:
             return
         self.rows += len(chunk)
-        # Any: every column holds numbers, but the last may hold None.
+        # Any: every column holds numbers, but some may hold None.
         columns: list[Any] = list(zip(*chunk, strict=True))
         self._first = self._first or tuple(column[0] for column in columns[_FIRST:_LAST])
-        watched_s, delivered_s, delivered_hs = columns[2], columns[-2], columns[-1]
+        watched_s = columns[2]
         self._chunks.append(
             (
                 math.fsum(watched_s),
@@ -177,8 +189,8 @@ class Totals:
                     math.fsum(map(mul, [value - first for value in column], watched_s))
                     for first, column in zip(self._first, columns[_FIRST:_LAST], strict=True)
                 ),
-                math.fsum(delivered_s),
-                math.fsum(map(mul, [hs or 0.0 for hs in delivered_hs], delivered_s)),
+                *(math.fsum(columns[place]) for place in PARTIAL),
+                *(math.fsum(map(mul, [hs or 0.0 for hs in columns[place + 1]], columns[place])) for place in PARTIAL),
             )
         )
 
@@ -186,11 +198,15 @@ class Totals:
         """Return the mean of all added rows as one row over the span; None if no second was watched."""
         if not self._chunks:
             return None
-        watched_s, *sums, delivered_s, delivered = (math.fsum(sums) for sums in zip(*self._chunks, strict=True))
+        watched_s, *sums, delivered_s, judged_s, delivered, diverted = (
+            math.fsum(sums) for sums in zip(*self._chunks, strict=True)
+        )
         if not watched_s:
             return None
         means = [first + total / watched_s for first, total in zip(self._first, sums, strict=True)]
-        return (at, span_s, watched_s, *means, delivered_s, delivered / delivered_s if delivered_s else None)
+        delivered_hs = delivered / delivered_s if delivered_s else None
+        diverted_hs = diverted / judged_s if judged_s else None
+        return (at, span_s, watched_s, *means, delivered_s, delivered_hs, judged_s, diverted_hs)
 
 
 def mean_values(rows: Sequence[Values], *, at: int, span_s: int) -> Values | None:
@@ -209,7 +225,8 @@ def merge(before: Values, new: Values) -> Values:
     new_s = _number(new[2])
     if new_s > left_s:
         share = left_s / new_s
-        new = (*new[:2], left_s, *new[3:-2], _number(new[-2]) * share, new[-1])
+        delivered_s, judged_s = _number(new[DELIVERED]) * share, _number(new[JUDGED]) * share
+        new = (*new[:2], left_s, *new[3:DELIVERED], delivered_s, new[DELIVERED + 1], judged_s, new[JUDGED + 1])
     merged = mean_values([before, new], at=int(_number(before[0])), span_s=int(_number(before[1])))
     return before if merged is None else merged
 
@@ -230,40 +247,65 @@ class Minute(NamedTuple):
     containers: Mapping[str, Row]
 
 
+class _PartialMean:
+    """A mean over the seconds in which there is a figure."""
+
+    __slots__ = ("mean", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.mean: float | None = None
+
+    def add(self, value: float | None, seconds: float) -> None:
+        if value is not None:
+            self.seconds += seconds
+            before = value if self.mean is None else self.mean
+            self.mean = before + (value - before) * seconds / self.seconds
+
+    def values(self) -> tuple[float, float | None]:
+        return round(self.seconds, WATCHED_DIGITS), self.mean
+
+
 class _RunningMeans:
     """One group's means in the current minute."""
 
-    __slots__ = ("delivered_hs", "delivered_s", "means", "watched_s")
+    __slots__ = ("delivered", "diverted", "means", "watched_s")
 
     def __init__(self) -> None:
         self.watched_s = 0.0
         self.means: Sequence[float] = ()
-        self.delivered_s = 0.0
-        self.delivered_hs: float | None = None
+        self.delivered, self.diverted = _PartialMean(), _PartialMean()
 
-    def add(self, means: Sequence[float], delivered_hs: float | None, seconds: float) -> None:
+    def add(self, held: "_HeldGroup", seconds: float) -> None:
         seconds = min(seconds, MINUTE_S - self.watched_s)
         if not seconds:
             return
         self.watched_s += seconds
         share = seconds / self.watched_s
         # Moved towards the new value, so that a constant figure is its own mean to the last bit.
-        self.means = [mean + (new - mean) * share for mean, new in zip(self.means or means, means, strict=True)]
-        if delivered_hs is not None:
-            self.delivered_s += seconds
-            before_hs = delivered_hs if self.delivered_hs is None else self.delivered_hs
-            self.delivered_hs = before_hs + (delivered_hs - before_hs) * seconds / self.delivered_s
+        before = self.means or held.means
+        self.means = [mean + (new - mean) * share for mean, new in zip(before, held.means, strict=True)]
+        self.delivered.add(held.delivered_hs, seconds)
+        self.diverted.add(held.diverted_hs, seconds)
 
     def row(self, at: int) -> Row:
-        watched_s, delivered_s = round(self.watched_s, WATCHED_DIGITS), round(self.delivered_s, WATCHED_DIGITS)
-        return row_from((at, MINUTE_S, watched_s, *self.means, delivered_s, self.delivered_hs))
+        watched_s = round(self.watched_s, WATCHED_DIGITS)
+        return row_from((at, MINUTE_S, watched_s, *self.means, *self.delivered.values(), *self.diverted.values()))
+
+
+class _HeldGroup(NamedTuple):
+    """One group's figures: the columns of `MEANS`, and those that may be absent."""
+
+    means: Sequence[float]
+    delivered_hs: float | None
+    diverted_hs: float | None
 
 
 class _Held(NamedTuple):
     """Figures that have held since `clock_s`, by group. The site's key is None."""
 
     clock_s: float
-    groups: Mapping[str | None, tuple[Sequence[float], float | None]]
+    groups: Mapping[str | None, _HeldGroup]
 
 
 class MinuteBook:
@@ -295,13 +337,15 @@ class MinuteBook:
             The minutes that are over, oldest first.
         """
         before = self._held
-        groups: dict[str | None, tuple[Sequence[float], float | None]] = {
-            None: (
-                _means(figures.site, figures.delivered_1h_deployed_hs, simulated_units),
-                figures.delivered_1h_hs,
-            )
+        site = figures.site
+        site_means = _means(site, figures.delivered_1h_deployed_hs, simulated_units)
+        groups: dict[str | None, _HeldGroup] = {
+            None: _HeldGroup(site_means, figures.delivered_1h_hs, site.diverted_hs),
+            **{
+                name: _HeldGroup(_means(sums, 0.0, 0), None, sums.diverted_hs)
+                for name, sums in figures.by_container.items()
+            },
         }
-        groups.update((name, (_means(sums, 0.0, 0), None)) for name, sums in figures.by_container.items())
         self._held = _Held(clock_s, groups)
         if before is None:
             return []
@@ -316,8 +360,8 @@ class MinuteBook:
             if minute != self._open_at:
                 closed += self.close()
                 self._open_at = minute
-            for name, (means, delivered_hs) in before.groups.items():
-                self._open.setdefault(name, _RunningMeans()).add(means, delivered_hs, until - at)
+            for name, held in before.groups.items():
+                self._open.setdefault(name, _RunningMeans()).add(held, until - at)
             at = until
         return closed
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
-from agent.history.minutes import COLUMNS, MEANS, Row, Values, row_from
+from agent.history.credits import PoolCredit, read_credits
+from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
 from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
 from agent.history.state_changes import Change
@@ -20,6 +21,10 @@ from agent.site.repairs.entries import RepairEntry
 CHUNK = 4096
 NAMES = ", ".join(COLUMNS)
 _MEANS = ", ".join(f"SUM({name} * watched_s) / SUM(watched_s)" for name in MEANS)
+_PARTIAL_MEANS = ", ".join(
+    f"SUM({COLUMNS[place]}), SUM({COLUMNS[place + 1]} * {COLUMNS[place]}) / NULLIF(SUM({COLUMNS[place]}), 0)"
+    for place in PARTIAL
+)
 
 
 class HistoryReader:
@@ -95,8 +100,7 @@ class HistoryReader:
         """
         table, number = self._table(container)
         query = (
-            f"SELECT ? + (at - ?) / ? * ? AS step_at, MAX(MAX(span_s), ?), SUM(watched_s), {_MEANS}, SUM(delivered_s),"
-            " SUM(delivered_hs * delivered_s) / NULLIF(SUM(delivered_s), 0)"
+            f"SELECT ? + (at - ?) / ? * ? AS step_at, MAX(MAX(span_s), ?), SUM(watched_s), {_MEANS}, {_PARTIAL_MEANS}"
             f" FROM {table} AND at >= ? AND at < ? AND watched_s > 0 GROUP BY step_at ORDER BY step_at"
         )
         with HISTORY.translated(self.path):
@@ -134,6 +138,17 @@ class HistoryReader:
         """Return the walk list's entries that are open, or were closed from a Unix time on, s; the open ones first."""
         with HISTORY.translated(self.path):
             return list(read_repairs(self._connection, closed_from=closed_from))
+
+    def pool_credits(self, start: float, end: float, *, known_by: float = math.inf) -> list[PoolCredit]:
+        """Return the windows of pools that touch [start, end), by account and beginning.
+
+        Args:
+            start: Unix time, s.
+            end: Unix time, s.
+            known_by: Those that were fetched later are left out; Unix time, s.
+        """
+        with HISTORY.translated(self.path):
+            return list(read_credits(self._connection, start, end, known_by=known_by))
 
     def latest_changes(self, unit_id: str, start: float, limit: int) -> list[Change]:
         """Return the states that a unit entered since `start`, and the one it is in, latest first.

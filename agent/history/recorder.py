@@ -61,6 +61,11 @@ class Recorder:
         """Record entries of the walk list; what an operator said is written at once."""
         self._history.record_repairs(entries, wakes=is_said)
 
+    @property
+    def history(self) -> History:
+        """Where rows and changes go."""
+        return self._history
+
     def on_site(
         self,
         figures: SiteFigures,

@@ -110,10 +110,33 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         LEFT JOIN names AS closings ON closings.id = closing
         """,
     ),
+    # Diverted hashrate, and the pool's own word. Rows that a wrong clock dated ahead get the columns too, so the tables
+    # that hold them are made first where there are none.
+    (
+        "CREATE TABLE IF NOT EXISTS aside_site AS SELECT 0.0 AS aside_at, * FROM site WHERE FALSE",
+        "CREATE TABLE IF NOT EXISTS aside_containers AS SELECT 0.0 AS aside_at, * FROM containers WHERE FALSE",
+        *(
+            statement
+            for table in ("site", "containers", "aside_site", "aside_containers")
+            for statement in (
+                f"ALTER TABLE {table} ADD COLUMN judged_s REAL NOT NULL DEFAULT 0.0",
+                f"ALTER TABLE {table} ADD COLUMN diverted_hs REAL",
+            )
+        ),
+        """
+        CREATE TABLE pool_credits (
+            account TEXT NOT NULL, start INTEGER NOT NULL, window_s INTEGER NOT NULL,
+            credited_hs REAL NOT NULL, fetched INTEGER NOT NULL, PRIMARY KEY (account, start, window_s)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
+_UNJUDGED = {"judged_s": "0.0", "diverted_hs": "NULL"}
 
 EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {
-    1: {"watts_measured": "0.0", "watts_estimated": "watts_reported"},
+    1: {"watts_measured": "0.0", "watts_estimated": "watts_reported", **_UNJUDGED},
+    2: _UNJUDGED,
+    3: _UNJUDGED,
 }
 """By version: SQL expressions for today's columns that its tables lack, to read a file that cannot be migrated."""
 

@@ -19,8 +19,9 @@ from agent.errors import HistoryError
 from agent.files.lock import FileLock
 from agent.files.sqlite import connect, transaction, used_bytes
 from agent.files.sqlite import set_aside as set_file_aside
+from agent.history.credits import PoolCredit, all_credits, drop_credits, write_credits
 from agent.history.future import SetAside, bring_back, set_aside
-from agent.history.minutes import COLUMNS, MINUTE_S, Values, mean_values, merge
+from agent.history.minutes import COLUMNS, MINUTE_S, PARTIAL, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
 from agent.history.repairs import all_repairs, drop_repairs, write_repairs
 from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
@@ -97,8 +98,11 @@ class HistoryWriter(HistoryReader):
         containers: Iterable[tuple[str, Values]] = (),
         changes: Iterable[Change] = (),
         repairs: Iterable[RepairEntry] = (),
+        pool_credits: Iterable[PoolCredit] = (),
     ) -> None:
-        """Add rows, changes and entries of the walk list, all or none. A minute that exists gains the seconds it lacks.
+        """Add rows, changes, entries of the walk list and windows of pools, all or none.
+
+        A minute that exists gains the seconds it lacks.
 
         Raises:
             HistoryError: If nothing was written.
@@ -115,6 +119,7 @@ class HistoryWriter(HistoryReader):
                 numbers = (self._number(each.unit_id), each.until, self._number(each.state), self._number(each.why))
                 self._connection.execute(_ADD_CHANGE, (each.since, *numbers))
             write_repairs(self._connection, repairs, self._number)
+            write_credits(self._connection, pool_credits)
 
     def _merge(self, values: Values, table: str, condition: str, key: tuple[object, ...]) -> None:
         before = self._connection.execute(f"SELECT {NAMES} FROM {table} WHERE {condition}", key).fetchone()
@@ -190,6 +195,7 @@ class HistoryWriter(HistoryReader):
                 self._drop_rows("containers", oldest, TIDY_SPAN_S)
                 self._drop_changes(oldest)
                 drop_repairs(self._connection, oldest, at_most=TIDY_CHANGES)
+                drop_credits(self._connection, oldest, at_most=TIDY_CHANGES)
             minutes_until = now - MINUTES_KEPT_DAYS * DAY_S
             if self._is_past(minutes_until):
                 self._compact(minutes_until)
@@ -268,6 +274,7 @@ class HistoryWriter(HistoryReader):
                     except sqlite3.Error:
                         continue
             self._salvage_repairs(source)
+            self._salvage_credits(source)
         return rows
 
     def _salvage_repairs(self, source: sqlite3.Connection) -> None:
@@ -277,6 +284,14 @@ class HistoryWriter(HistoryReader):
             for entry in all_repairs(source):
                 entries.append(entry)  # noqa: PERF402 - those before the damage are kept.
         self.write(repairs=entries)
+
+    def _salvage_credits(self, source: sqlite3.Connection) -> None:
+        """Copy the windows of pools that can be read; an older or badly damaged file has none."""
+        credits_: list[PoolCredit] = []
+        with suppress(sqlite3.Error):
+            for credit in all_credits(source):
+                credits_.append(credit)  # noqa: PERF402 - those before the damage are kept.
+        self.write(pool_credits=credits_)
 
     def _copy_sound(self, chunk: Sequence[tuple[Any, ...]]) -> int:
         sound = [(name, values) for name, *values in chunk if is_sound(values)]
@@ -324,13 +339,14 @@ def _readable(source: sqlite3.Connection, query: str) -> Iterator[list[tuple[Any
 
 def is_sound(values: Sequence[Any]) -> bool:
     """Return True if a row may be an agent's: whole minutes of numbers, and no more watched than there were."""
-    *numbers, delivered_hs = values
+    optional = [values[place + 1] for place in PARTIAL]
+    numbers = [value for place, value in enumerate(values) if place - 1 not in PARTIAL]
     return (
         all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
         and isinstance(numbers[0], int)
         and numbers[0] % MINUTE_S == 0
         and 0 < numbers[2] <= numbers[1]
-        and (delivered_hs is None or (isinstance(delivered_hs, float) and math.isfinite(delivered_hs)))
+        and all(value is None or (isinstance(value, float) and math.isfinite(value)) for value in optional)
     )
 
 

@@ -7,7 +7,6 @@ is read.
 
 import asyncio
 import json
-import re
 import ssl
 import time
 from collections import Counter
@@ -20,11 +19,12 @@ from typing import Any, NamedTuple
 import aiohttp
 import structlog
 
-from agent.config.json_pointer import parse_pointer, resolve
+from agent.config.json_pointer import number_in, parse_pointer, resolve
 from agent.config.mistakes import clip
 from agent.config.sections import MeterSection
 from agent.errors import ConfigError, MeterError, excerpt
 from agent.files.text import read_text
+from agent.http_client import bounded_body, new_session
 from agent.site.metered import MeterState, MeterWatts
 from agent.tls import client_context
 
@@ -86,7 +86,7 @@ class Meters:
 
     async def run(self) -> None:
         """Read meters until cancelled."""
-        async with _session() as session:
+        async with new_session() as session:
             while True:
                 self._replaced.clear()
                 async with asyncio.TaskGroup() as tasks:
@@ -101,7 +101,7 @@ class Meters:
 
     async def read_once(self) -> None:
         """Read every meter once; failures are counted."""
-        async with _session() as session, asyncio.TaskGroup() as tasks:
+        async with new_session() as session, asyncio.TaskGroup() as tasks:
             for section in self._sections:
                 tasks.create_task(self._read(session, section), name=f"meter {section.name}")
 
@@ -172,12 +172,10 @@ class Meters:
         async with session.get(url, headers=headers, allow_redirects=False, ssl=checked) as response:
             if response.status != 200:
                 raise MeterError(f"HTTP status {response.status}")
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(8192):
-                body += chunk
-                if len(body) > MAX_REPLY_BYTES:
-                    raise MeterError(f"an answer longer than {MAX_REPLY_BYTES >> 10} KiB")
-        return Measurement(read_watts(bytes(body), pointer=section.pointer, scale=section.scale), clock_s)
+            body = await bounded_body(response, MAX_REPLY_BYTES)
+            if body is None:
+                raise MeterError(f"an answer longer than {MAX_REPLY_BYTES >> 10} KiB")
+        return Measurement(read_watts(body, pointer=section.pointer, scale=section.scale), clock_s)
 
     def _look(self, path: Path, section: MeterSection) -> Measurement:
         try:
@@ -200,12 +198,6 @@ class Meters:
             log.warning("meter not read", meter=name, reason=clip(reason))
 
 
-def _session() -> aiohttp.ClientSession:
-    # A meter stands in the site's own network: no proxy. Nothing is decompressed: a compressed answer can expand a
-    # thousandfold.
-    return aiohttp.ClientSession(trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
-
-
 def read_watts(data: bytes, *, pointer: str = "", scale: float = 1.0) -> float:
     """Return the watts in a meter's answer: a number, or a string that holds one, anywhere in JSON.
 
@@ -219,11 +211,10 @@ def read_watts(data: bytes, *, pointer: str = "", scale: float = 1.0) -> float:
     """
     try:
         value: Any = resolve(json.loads(data), parse_pointer(pointer))
-        if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,20}(\.[0-9]{1,20})?\s*", value):
-            value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        number = number_in(value)
+        if number is None:
             raise MeterError(f"expected a number, found {clip(json.dumps(value))}")
-        watts = value * scale
+        watts = number * scale
     except LookupError as error:
         raise MeterError(str(error)) from error
     except (ValueError, OverflowError, RecursionError) as error:

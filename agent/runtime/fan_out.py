@@ -10,6 +10,7 @@ from agent.history.keeper import History
 from agent.history.recorder import Recorder
 from agent.runtime.change_log import ChangeLog
 from agent.runtime.mismatch_log import MismatchLog
+from agent.runtime.pool_archive import PoolArchive
 from agent.runtime.setup import Setup
 from agent.runtime.unread_log import UnreadLog
 from agent.site.curtailment.events import Event
@@ -34,6 +35,7 @@ class FanOut:
         mqtt: As given; a standby replaces it when it takes over.
         unread: Fields of units' replies that nobody reads.
         recent: The last 24 hours of every unit.
+        archive: Where closed windows of pools' accounts are kept; None where no history is.
         is_silent: True while another agent publishes the site: nothing leaves this one but its own numbers.
     """
 
@@ -46,6 +48,7 @@ class FanOut:
         self._mismatches = MismatchLog()
         self.unread = UnreadLog()
         self.recent = RecentDays()
+        self.archive = None if recorder is None else PoolArchive(recorder.history)
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:

@@ -62,6 +62,7 @@ class InForce:
         self._configure_identity(at)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.tracker.allow = setup.allow
         self._parts.polling.foreign.use_logins(setup.foreign_logins)
         self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
@@ -128,6 +129,7 @@ class InForce:
         self._parts.counting.configure(fresh)
         self._configure_power()
         self._configure_catalogue()
+        self._parts.tracker.allow = fresh.allow
         self._parts.polling.foreign.use_logins(fresh.foreign_logins)
         self._parts.repairs.configure(fresh)
         if fresh.config.log != before.config.log:
@@ -142,6 +144,7 @@ class InForce:
             self._parts.polling.configure(fresh.config)
             self.on_poll_changed()
             self.on_interval_changed()
+        self._parts.polling.ask_pools_every(fresh.config.pools_every)
         self._parts.book.replace_windows(fresh.windows)
         await self._apply_ledger()
 
@@ -157,6 +160,7 @@ class InForce:
         for unit_id in delta.gone:
             self._parts.fan_out.remove_unit(unit_id)
         self._parts.rounds.delivered.forget(delta.gone)
+        self._parts.credited.forget(delta.gone)
         # Addresses first: a reading from a unit's former address would otherwise pass for the unit's own.
         if self._is_identity_as_before(entries):
             self._parts.identity.take_over(delta, addresses, entries)
@@ -204,4 +208,5 @@ class InForce:
             standby_watts=config.power.standby_watts, calibration_ratio=config.power.calibration_ratio
         )
         self._parts.meters.replace(config.meter)
+        self._parts.credited.replace(config.pool_account)
         self._parts.rounds.set_interval(config.poll.interval_s, slow_every=config.poll.slow_every)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from agent.alertmanager.asking import Alertmanager
 from agent.meters.meters import Meters
 from agent.runtime.counting import Counting
+from agent.runtime.credited import Credited
 from agent.runtime.discovery import Discovery
 from agent.runtime.fan_out import FanOut
 from agent.runtime.polling import Polling
@@ -29,6 +30,7 @@ class Parts:
         rounds: Each interval's figures.
         repairs: The walk list.
         meters: Meters read over HTTP or from files.
+        credited: What pools credit.
         book: Declared curtailments.
         fan_out: Every exporter.
         layouts: The sensor layouts by which units are read; the same object for all setups.
@@ -42,6 +44,7 @@ class Parts:
     rounds: Rounds
     repairs: Repairs
     meters: Meters
+    credited: Credited
     alertmanager: Alertmanager
     book: CurtailmentBook
     fan_out: FanOut

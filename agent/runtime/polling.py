@@ -105,6 +105,7 @@ class Polling:
             schedule=self._new_schedule(),
             bounds=self._bounds(),
             slow_every=poll.slow_every,
+            pools_every=self._config.pools_every,
             on_poll=self._on_poll,
             on_skipped=self._on_skipped,
             on_no_socket=self._note_no_socket,
@@ -159,6 +160,10 @@ class Polling:
         self._config = config
         self.start_over()
         self._warn_if_limited()
+
+    def ask_pools_every(self, polls: int | None) -> None:
+        """Ask each unit for its pools every so many polls from now on; None to ask with the other slow reports."""
+        self.poller.pools_every = polls
 
     def start_over(self) -> None:
         """Drop the polls in flight, and poll every unit within an interval, whatever its back-off."""

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from agent.runtime.credited import Credited
 from agent.runtime.fan_out import FanOut
 from agent.runtime.repairs import Repairs
 from agent.runtime.standstill import Standstill
@@ -55,6 +57,7 @@ class Rounds:
         interval_s: Time from one round to the next.
         standstill: Notices that this process stood still.
         repairs: The walk list.
+        credited: What pools credit; None where nothing is read of them.
 
     Attributes:
         figures: The latest round's; None before the first.
@@ -81,6 +84,7 @@ class Rounds:
         interval_s: float,
         standstill: Standstill,
         repairs: Repairs,
+        credited: Credited | None = None,
     ) -> None:
         self._tracker = tracker
         self._fan_out = fan_out
@@ -98,6 +102,7 @@ class Rounds:
         self.on_standstill: Callable[[float], None] = lambda _: None
         self._standstill = standstill
         self._repairs = repairs
+        self._credited = credited
         self._standstills = 0
         self._wait = _FIRST_ROUND
         self._unseen = len(tracker)
@@ -131,6 +136,8 @@ class Rounds:
         """Go by another interval, s; share counters come with every `slow_every` polls."""
         self._interval_s = self.energy.interval_s = interval_s
         self.delivered.cadence_s = interval_s * slow_every
+        if self._credited is not None:
+            self._credited.set_interval(interval_s)
 
     @property
     def unreadiness(self) -> str | None:
@@ -178,6 +185,8 @@ class Rounds:
         self.is_whole, self._wait = False, wait
         self.energy.pause()
         self._repairs.pause()
+        if self._credited is not None:
+            self._credited.pause()
         self._fan_out.withdraw()
 
     def slices(self) -> Slices[SiteFigures]:
@@ -218,6 +227,9 @@ class Rounds:
         figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered)
         self.look_for_standstill()
         is_whole = self._standstills == standstills and self._judge(unseen, figures)
+        if self._credited is not None:
+            credited = yield from self._credited.round(figures, is_whole=is_whole)
+            figures = replace(figures, credited=credited)
         yield from self._fan_out.on_figures(
             figures,
             energy=partial(self.energy.advance, figures, clock_s) if is_whole else None,

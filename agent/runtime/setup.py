@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from agent.address import Network, parse_endpoint
 from agent.config.file import Config, load_config
 from agent.config.mistakes import Mistakes, NearMatches
+from agent.config.pools import PoolsSection
 from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection, WebSection
 from agent.errors import ConfigError, Mistake
 from agent.exporters.mqtt.links import Link, outbox_path, read_links
@@ -21,6 +22,7 @@ from agent.files.regular import resolved
 from agent.files.secret import read_password
 from agent.files.text import read_text
 from agent.hil.scan.ranges import Targets, parse_targets
+from agent.pool_accounts.accounts import check_pool_accounts
 from agent.runtime.foreign_logins import ForeignLogin, read_logins
 from agent.site.curtailment.events import Scope
 from agent.site.curtailment.orders import KnownScopes
@@ -28,6 +30,7 @@ from agent.site.curtailment.windows import DailyWindow
 from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import MAX_LEDGER_BYTES
 from agent.site.ledger.reader import read_ledger
+from agent.site.pools.allow import AllowEntry, AllowList
 from agent.standby.watch import read_authority
 from agent.unit.login import Login
 from agent.unit.models_file import read_models
@@ -61,6 +64,7 @@ class Setup:
         primary_token: The bearer token of the agent that this one stands by for; None without one.
         primary_tls: The certificates to trust there; None for the system's.
         discovered: The addresses that are looked at for machines outside the ledger; None for none.
+        allow: Where the site's work may go; None where that is not judged.
     """
 
     path: Path
@@ -78,6 +82,7 @@ class Setup:
     primary_token: Token | None = None
     primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
     discovered: Targets | None = None
+    allow: AllowList | None = None
     watched: Ledger = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +119,17 @@ def check_meters(
             if not any(address in network for network in networks):
                 reason = "outside ledger.networks, in which all of a site stands"
                 mistakes.add(f"meter[{number}].url", section.url, reason)
+    yield from mistakes.listed()
+
+
+def check_owners(section: PoolsSection, ledger: Ledger, file: str) -> Iterator[Mistake]:
+    """Yield the entries of the allow-list for an owner that the ledger does not have."""
+    mistakes, owners = Mistakes(file), {entry.owner for entry in ledger.entries} - {""}
+    matches = NearMatches(owners)
+    for number, entry in enumerate(section.allowed):
+        if entry.owner is not None and entry.owner not in owners:
+            where = f"pools.allowed[{number}].owner"
+            mistakes.add(where, entry.owner, partial(_no_such, "owner", entry.owner, matches))
     yield from mistakes.listed()
 
 
@@ -162,9 +178,12 @@ def load_setup(
     except ConfigError as error:
         raise ConfigError([*mistakes, *error.mistakes]) from error
     mistakes.extend(check_meters(config.meter, ledger, config.ledger.networks, str(path)))
+    mistakes.extend(check_pool_accounts(config.pool_account, str(path)))
+    mistakes.extend(check_owners(config.pools, ledger, str(path)))
     token = _read(lambda: _token(config.api.token_file, "api.token_file"), None, mistakes)
     viewer_token = _read(lambda: _token(config.api.viewer_token_file, "api.viewer_token_file"), None, mistakes)
-    web_file = _read(lambda: read_door(config.web, str(path), web_config_file), None, mistakes)
+    kept = None if before is None else before.web_file
+    web_file = _read(lambda: read_door(config.web, str(path), web_config_file, kept=kept), None, mistakes)
     unit_login = _read(lambda: unit_login_of(config.identity), FACTORY_LOGIN, mistakes)
     no_logins: tuple[ForeignLogin, ...] = ()
     foreign_logins = _read(
@@ -208,6 +227,24 @@ def load_setup(
         primary_token=primary_token,
         primary_tls=primary_tls,
         discovered=discovered,
+        allow=before.allow if before is not None and before.config.pools == config.pools else allow_list(config.pools),
+    )
+
+
+def allow_list(section: PoolsSection) -> AllowList | None:
+    """Return where the site's work may go; None where that is not judged."""
+    if not section.is_on:
+        return None
+    allowed = (
+        AllowEntry(name=each.name, urls=each.urls, accounts=each.accounts, workers=each.workers, owner=each.owner)
+        for each in section.allowed
+    )
+    fees = (AllowEntry(name=each.name, urls=each.urls, accounts=each.accounts, is_fee=True) for each in section.fees)
+    return AllowList(
+        (*allowed, *fees),
+        tolerates_firmware_fees=section.tolerate_firmware_fees,
+        fee_window_s=section.fee_window_s,
+        stale_after_s=section.stale_after_s,
     )
 
 
@@ -215,19 +252,28 @@ def _token(path: Path | None, where: str) -> Token | None:
     return None if path is None else read_token(path, where=where)
 
 
-def read_door(section: WebSection, file: str, instead: Path | None = None) -> WebFile | None:
+def read_door(
+    section: WebSection, file: str, instead: Path | None = None, *, kept: WebFile | None = None
+) -> WebFile | None:
     """Return the web configuration; None without one.
 
     Args:
         section: The section ``[web]``, which names it.
         file: Name of the configuration in messages.
         instead: The file that the command line names instead.
+        kept: Its content in force, which a running server keeps, and reports, while the file has a mistake: a wrong
+            certificate must not keep a ledger from being reloaded.
 
     Raises:
         ConfigError: With its mistakes, and the operators who are no users of it.
     """
     path = instead or section.config_file
-    web_file = None if path is None else read_web_file(path)
+    try:
+        web_file = None if path is None else read_web_file(path)
+    except ConfigError:
+        if kept is None:
+            raise
+        web_file = kept
     users = {} if web_file is None else web_file.users
     where = "web.config_file, which is not set" if path is None else str(path)
     unknown = [name for name in section.operators if name not in users]
@@ -299,7 +345,8 @@ def _other_files(path: Path, config: Config) -> list[Path]:
     named = (path, ledger.file, ledger.models_file, api.token_file, api.state_file, config.identity.password_file)
     outboxes = (outbox_path(broker, path) for broker in config.mqtt)
     passwords = (section.password_file for section in config.foreign_login)
-    return [each for each in (*named, *outboxes, *passwords) if each is not None]
+    keys = (section.key_file for section in config.pool_account)
+    return [each for each in (*named, *outboxes, *passwords, *keys) if each is not None]
 
 
 def _check_windows(windows: Iterable[DailyWindow], ledger: Ledger, file: str) -> Iterator[Mistake]:

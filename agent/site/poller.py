@@ -142,6 +142,7 @@ class Poller:
         schedule: Decides which units are due.
         bounds: How many polls may be in flight.
         slow_every: Ask for share counters and pools every this many polls.
+        pools_every: Ask for pools alone every this many polls, besides; None not to.
         on_poll: Called with each finished poll and the monotonic time of its end, s.
         on_skipped: Called with one of `SKIP_REASONS` and the number of polls skipped.
         on_no_socket: Called before that with the reason if this machine has no socket left.
@@ -151,6 +152,7 @@ class Poller:
         cpu: Returns the CPU time of the thread, s.
 
     Attributes:
+        pools_every: As given; may be replaced.
         last_progress: Monotonic time at which `run` last looked for due polls, s.
     """
 
@@ -162,6 +164,7 @@ class Poller:
         schedule: Schedule,
         bounds: Bounds,
         slow_every: int,
+        pools_every: int | None = None,
         on_poll: Callable[[Poll, float], None],
         on_skipped: Callable[[str, int], None],
         on_no_socket: Callable[[LocalResourceError], None] = lambda _: None,
@@ -176,6 +179,7 @@ class Poller:
         self._healthy = _Lane(bounds.healthy)
         self._sick = _Lane(bounds.sick)
         self._slow_every = slow_every
+        self.pools_every = pools_every
         self._on_poll = on_poll
         self._on_skipped = on_skipped
         self._on_no_socket = on_no_socket
@@ -317,7 +321,12 @@ class Poller:
             if unit.is_gone:
                 continue
             conversation = unit.reader.converse(
-                unit.unit_id, unit.memory, nameplate=unit.nameplate, slow_every=self._slow_every, wall=self._wall
+                unit.unit_id,
+                unit.memory,
+                nameplate=unit.nameplate,
+                slow_every=self._slow_every,
+                pools_every=self.pools_every,
+                wall=self._wall,
             )
             if unit.account is not None:
                 conversation = unit.account.metered(conversation)

@@ -24,6 +24,7 @@ from agent.site.evidence import stop_findings
 from agent.site.hardware import capacity_hs, visible_faults
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.mismatch import Mismatch
+from agent.site.pools.work import UnitWork
 from agent.site.power import Power, PowerGap, power_gap
 from agent.site.reasons import MAX_WHY, PLAIN, REASONS, Finding, Reason, Severity
 from agent.site.restarts import YOUNG_S
@@ -120,6 +121,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             and `is_fresh` and `is_known` are False (see `lateness`).
         is_restored: True if it is overdue and its last poll was made before this process started (see `remembered`).
         unrestored: The event that curtailed it, ended `RESTORE_S` ago or longer, after which it has not hashed again.
+        work: Where its work goes; None where pools are not judged.
     """
 
     entry: LedgerEntry
@@ -131,10 +133,10 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_known: bool
     reading: UnitReading | None
     error: PollError | None
-    failures: int
     hashrate_hs: float | None
     losses: tuple[Loss, ...]
     uplift_hs: float
+    failures: int = 0
     power: Power | None = None
     event: Event | None = None
     is_straggler: bool = False
@@ -143,6 +145,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_overdue: bool = False
     is_restored: bool = False
     also: tuple[Finding, ...] = ()
+    work: UnitWork | None = None
 
     @property
     def check_first(self) -> str:
@@ -166,6 +169,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return None
         reading = self.reading if self.is_fresh else None
         return power_gap(self.entry.nameplate, reading, is_starting=self.state is UnitState.STARTING)
+
+    @property
+    def is_diverted(self) -> bool:
+        """True if its work goes to a destination that is not the site's."""
+        return self.work is not None and self.work.is_diverted
 
     @property
     def shortfall_hs(self) -> float:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import TypeVar
 
+from agent.site.credited.account import AccountCredit
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.firmware_mix import NO_MIX, FirmwareMix, MixSums
 from agent.site.metered import UNMETERED, Metered
+from agent.site.pools.figures import PoolFigures, WorkSums
+from agent.site.pools.work import PoolClass
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -20,7 +23,7 @@ RACKS_PER_SLICE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The sums over one group of units (the site, a container, a rack, a model) at one moment.
+    """The sums over one group of units (the site, a container, a rack, a model, an owner) at one moment.
 
     Attributes:
         at: Unix time, s.
@@ -45,6 +48,8 @@ class Figures:
         stragglers: Units that hash more than an event in force leaves them.
         unrestored: Units that an event curtailed and that do not hash again, 15 minutes or longer after its end.
         units_by_reason: Units by the reason for their state; only reasons that some unit has, without "hashing".
+        diverted_units, diverted_hs: Units whose work goes to a destination that is not the site's, and their measured
+            hashrate, which is part of `operating_hs` and of no loss; None where pools are not judged.
     """
 
     at: float
@@ -71,6 +76,8 @@ class Figures:
     overdue_units: int = 0
     overdue_hs: float = 0.0
     units_by_reason: dict[Reason, int] = field(default_factory=dict)
+    diverted_units: int | None = None
+    diverted_hs: float | None = None
 
     @property
     def operational_efficiency_ratio(self) -> float | None:
@@ -107,10 +114,13 @@ class SiteFigures:
         at: Unix time, s.
         site: All units.
         by_container, by_rack, by_model: The same sums by name; a rack's key is (container, rack).
+        by_owner: The same by the owner in the ledger; empty where no unit has one. Units of the site's own are in none.
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known; None
             while it is known for none.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
         mix: Units by reader and firmware, and operating by the window of its rates.
+        credited: What pools say that they credit, by account of the configuration.
+        pools: Units and hashrate by where the work goes; None where that is not judged.
     """
 
     at: float
@@ -123,6 +133,9 @@ class SiteFigures:
     delivered_1h_deployed_hs: float
     delivered_24h_deployed_hs: float
     mix: FirmwareMix = NO_MIX
+    credited: tuple[AccountCredit, ...] = ()
+    by_owner: dict[str, Figures] = field(default_factory=dict)
+    pools: PoolFigures | None = None
 
     @property
     def delivered_1h_coverage_ratio(self) -> float | None:
@@ -165,6 +178,8 @@ _SLOTS = (
     "unrestored",
     "overdue_units",
     "overdue_hs",
+    "diverted_units",
+    "diverted_hs",
 )
 _PLACE_OF = {slot: place for place, slot in enumerate(_SLOTS)}
 _NOTHING = [0.0] * len(_SLOTS)
@@ -207,32 +222,37 @@ _STRAGGLERS = _PLACE_OF["stragglers"]
 _UNRESTORED = _PLACE_OF["unrestored"]
 _OVERDUE_UNITS = _PLACE_OF["overdue_units"]
 _OVERDUE_HS = _PLACE_OF["overdue_hs"]
+_DIVERTED_UNITS = _PLACE_OF["diverted_units"]
+_DIVERTED_HS = _PLACE_OF["diverted_hs"]
 
 _Sums = list[float]
+_Cells = dict[tuple[str, str, str, str], _Sums]
 _Key = TypeVar("_Key", bound=Hashable)
 
 
 class Sums:
     """Sums over units, which may be added in batches so that no call holds the event loop for long.
 
-    Each unit is added once, to its (container, rack, model) cell; all larger groups are merges of cells. 10,000 units
-    take about 6 ms from the processor's cache, and ten times that without it.
+    Each unit is added once, to its (container, rack, model, owner) cell; all larger groups are merges of cells. 10,000
+    units take about 6 ms from the processor's cache, and ten times that without it.
     """
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[str, str, str], _Sums] = {}
+        self._cells: _Cells = {}
         self._mix = MixSums()
+        self._works = WorkSums()
 
     def add(self, statuses: Iterable[UnitStatus]) -> None:
         """Add some units; each unit may be added once."""
         statuses = tuple(statuses)
         _add_to_cells(self._cells, statuses)
         self._mix.add(statuses)
+        self._works.add([(status.work, status.hashrate_hs) for status in statuses if status.work is not None])
 
     def figures(
         self, at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
     ) -> SiteFigures:
-        """Return the figures of the site and of each container, rack and model.
+        """Return the figures of the site and of each container, rack, model and owner.
 
         Args:
             at: Unix time, s.
@@ -243,7 +263,50 @@ class Sums:
 
     def figures_in_slices(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
         """Return what `figures` returns, in slices; no unit may be added before the last slice."""
-        return _site_figures(self._cells, self._mix, at, metered=metered, delivered=delivered)
+        return self._site_figures(at, metered=metered, delivered=delivered)
+
+    def _site_figures(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
+        is_judged = self._works.is_judged
+        racks: dict[tuple[str, str], _Sums] = {}
+        models: dict[str, _Sums] = {}
+        owners: dict[str, _Sums] = {}
+        for number, ((container, rack, model, owner), cell) in enumerate(self._cells.items(), start=1):
+            _merge(racks, (container, rack), cell)
+            _merge(models, model, cell)
+            if owner:
+                _merge(owners, owner, cell)
+            if not number % RACKS_PER_SLICE:
+                yield
+        containers: dict[str, _Sums] = {}
+        for (container, _), sums in racks.items():
+            _merge(containers, container, sums)
+        site = _NOTHING
+        for sums in containers.values():
+            site = list(map(add, site, sums))
+        by_container = {
+            container: _figures(sums, at, is_judged=is_judged, metered_watts=metered.container_watts.get(container))
+            for container, sums in sorted(containers.items())
+        }
+        yield
+        by_rack: dict[tuple[str, str], Figures] = {}
+        for name, sums in sorted(racks.items()):
+            by_rack[name] = _figures(sums, at, is_judged=is_judged)
+            if not len(by_rack) % RACKS_PER_SLICE:
+                yield
+        return SiteFigures(
+            at=at,
+            site=_figures(site, at, is_judged=is_judged, metered_watts=metered.site_watts, parts=by_container.values()),
+            by_container=by_container,
+            by_rack=by_rack,
+            by_model={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(models.items())},
+            by_owner={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(owners.items())},
+            delivered_1h_hs=delivered.hour_hs,
+            delivered_24h_hs=delivered.day_hs,
+            delivered_1h_deployed_hs=delivered.hour_deployed_hs,
+            delivered_24h_deployed_hs=delivered.day_deployed_hs,
+            mix=self._mix.mix(),
+            pools=self._works.figures(),
+        )
 
 
 def site_figures(
@@ -255,54 +318,14 @@ def site_figures(
     return sums.figures(at, metered=metered, delivered=delivered)
 
 
-def _site_figures(
-    cells: "dict[tuple[str, str, str], _Sums]", mix: MixSums, at: float, *, metered: Metered, delivered: Delivered
-) -> Slices[SiteFigures]:
-    racks: dict[tuple[str, str], _Sums] = {}
-    models: dict[str, _Sums] = {}
-    for number, ((container, rack, model), cell) in enumerate(cells.items(), start=1):
-        _merge(racks, (container, rack), cell)
-        _merge(models, model, cell)
-        if not number % RACKS_PER_SLICE:
-            yield
-    containers: dict[str, _Sums] = {}
-    for (container, _), sums in racks.items():
-        _merge(containers, container, sums)
-    site = _NOTHING
-    for sums in containers.values():
-        site = list(map(add, site, sums))
-    by_container = {
-        container: _figures(sums, at, metered_watts=metered.container_watts.get(container))
-        for container, sums in sorted(containers.items())
-    }
-    yield
-    by_rack: dict[tuple[str, str], Figures] = {}
-    for name, sums in sorted(racks.items()):
-        by_rack[name] = _figures(sums, at)
-        if not len(by_rack) % RACKS_PER_SLICE:
-            yield
-    return SiteFigures(
-        at=at,
-        site=_figures(site, at, metered_watts=metered.site_watts, parts=by_container.values()),
-        by_container=by_container,
-        by_rack=by_rack,
-        by_model={name: _figures(sums, at) for name, sums in sorted(models.items())},
-        delivered_1h_hs=delivered.hour_hs,
-        delivered_24h_hs=delivered.day_hs,
-        delivered_1h_deployed_hs=delivered.hour_deployed_hs,
-        delivered_24h_deployed_hs=delivered.day_deployed_hs,
-        mix=mix.mix(),
-    )
-
-
-def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[UnitStatus]) -> None:
-    """Sum by container, rack and model. This is the only loop over units, and every look-up in it costs."""
+def _add_to_cells(cells: _Cells, statuses: Iterable[UnitStatus]) -> None:
+    """Sum by container, rack, model and owner. This is the only loop over units, and every look-up in it costs."""
     units_of, losses_of, watts_of = _UNITS_OF, _LOSSES_OF, _COMPLETE_WATTS_OF
-    fine = Reason.HASHING
+    fine, diverted = Reason.HASHING, PoolClass.DIVERTED
     for status in statuses:
         entry = status.entry
         place, nameplate = entry.place, entry.nameplate
-        key = (place.container, place.rack, nameplate.model)
+        key = (place.container, place.rack, nameplate.model, entry.owner)
         sums = cells.get(key)
         if sums is None:
             sums = cells[key] = _NOTHING.copy()
@@ -325,6 +348,10 @@ def _add_to_cells(cells: dict[tuple[str, str, str], _Sums], statuses: Iterable[U
             sums[losses_of[loss.cause]] += loss.hashrate_hs
         if status.event is not None or status.unrestored is not None:
             _add_event(sums, status)
+        work = status.work
+        if work is not None and work.pool_class is diverted:
+            sums[_DIVERTED_UNITS] += 1
+            sums[_DIVERTED_HS] += rate_hs or 0.0
 
 
 def _add_partial(sums: _Sums, status: UnitStatus) -> None:
@@ -367,13 +394,19 @@ def _merge(groups: dict[_Key, _Sums], key: _Key, sums: _Sums) -> None:
 
 
 def _figures(
-    sums: _Sums, at: float, *, metered_watts: float | None = None, parts: Collection[Figures] | None = None
+    sums: _Sums,
+    at: float,
+    *,
+    is_judged: bool,
+    metered_watts: float | None = None,
+    parts: Collection[Figures] | None = None,
 ) -> Figures:
     """Return the figures of one group.
 
     Args:
         sums: Over its units.
         at: Unix time, s.
+        is_judged: True if it is known of its units where their work goes.
         metered_watts: Its own meter; None without one.
         parts: The groups it consists of; it trusts their meters if it has none of its own.
     """
@@ -411,5 +444,7 @@ def _figures(
         unrestored=int(sums[_UNRESTORED]),
         overdue_units=int(sums[_OVERDUE_UNITS]),
         overdue_hs=sums[_OVERDUE_HS],
+        diverted_units=int(sums[_DIVERTED_UNITS]) if is_judged else None,
+        diverted_hs=sums[_DIVERTED_HS] if is_judged else None,
         units_by_reason={reason: int(units) for reason, units in zip(_REASONS, sums[_BY_REASON], strict=True) if units},
     )

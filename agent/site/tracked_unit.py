@@ -10,6 +10,8 @@ from agent.site.event_memory import EventMemory
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.losses import attribute, is_noise, shortfall_finding
 from agent.site.mismatch import Mismatch, mismatch_of, with_mismatch
+from agent.site.pools.allow import AllowList
+from agent.site.pools.watch import WorkWatch
 from agent.site.power import Power, PowerModel, unit_power
 from agent.site.reasons import Reason
 from agent.site.restarts import Restarts, ends_credit, is_reset, is_restart, is_young
@@ -47,6 +49,7 @@ class TrackedUnit:
         mismatch: Another model or bin than its row's that the unit reports.
         restarts: Its latest restart; None while none was seen.
         unpaid: What its pools accepted; None without a pool of the firmware's own.
+        watch: Where its work goes; None where pools are not judged.
         status: As of its latest poll or judgement; set by the first `judge`.
     """
 
@@ -67,6 +70,7 @@ class TrackedUnit:
         "restarts",
         "status",
         "unpaid",
+        "watch",
     )
 
     def __init__(self, entry: LedgerEntry) -> None:
@@ -84,6 +88,7 @@ class TrackedUnit:
         self.restarts: Restarts | None = None
         self.mismatch: Mismatch | None = None
         self.unpaid: Unpaid | None = None
+        self.watch: WorkWatch | None = None
         self._compared: tuple[object, ...] = ()
         self.status: UnitStatus
 
@@ -123,6 +128,26 @@ class TrackedUnit:
         self.error, self.is_frozen = error, False
         self.failures += 1
 
+    def watch_work(self, allow: AllowList, *, clock_s: float, at: float, stale_after_s: float) -> None:
+        """Judge where its work goes, as of the poll that was just recorded.
+
+        Args:
+            allow: The site's allow-list.
+            clock_s: The monotonic clock, s.
+            at: Unix time, s.
+            stale_after_s: As of `record`.
+        """
+        watch = self.watch
+        if watch is None:
+            watch = self.watch = WorkWatch(at)
+        # Pools of a unit that is asked seldom are as fresh as its readings.
+        stale_after_s = max(allow.stale_after_s, stale_after_s)
+        if self.error is None and self.reading is not None:
+            owner = self.entry.owner
+            watch.see(self.reading.pools, allow, owner, clock_s=clock_s, at=at, stale_after_s=stale_after_s)
+        else:
+            watch.age(clock_s=clock_s, at=at, stale_after_s=stale_after_s)
+
     @property
     def is_held(self) -> bool:
         """True if the latest reading counts although it is no longer fresh."""
@@ -131,7 +156,7 @@ class TrackedUnit:
     def forget_reading(self) -> None:
         """Drop the latest reading: it came from another machine."""
         self.reading, self.fresh_until, self.is_frozen = None, float("-inf"), False
-        self.unpaid = None
+        self.unpaid = self.watch = None
         self.is_overdue = False
 
     def lapses(self, *, clock_s: float, asked_from: float, refusal_holds_s: float) -> bool:
@@ -256,16 +281,17 @@ class TrackedUnit:
             or is_definite_refusal(error),
             reading=reading,
             error=error,
-            failures=self.failures,
             hashrate_hs=hashrate_hs,
             losses=losses,
             uplift_hs=uplift_hs,
             power=self._power(finding.reason, power_model, is_fresh=is_fresh),
+            work=None if self.watch is None else self.watch.work,
         )
-        if also or event is not None or unrestored is not None or mismatch is not None:
+        if also or event is not None or unrestored is not None or mismatch is not None or self.failures:
             status = msgspec.structs.replace(
                 status,
                 also=also,
+                failures=self.failures,
                 event=event,
                 is_straggler=is_straggler,
                 unrestored=unrestored,

@@ -15,6 +15,8 @@ from agent.site.curtailment.events import Curtailments, Slice
 from agent.site.lateness import HELD_FOR_RATIO, held
 from agent.site.ledger.delta import LedgerDelta, delta_between
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.pools.allow import AllowList
+from agent.site.pools.watch import WorkWatch
 from agent.site.power import PowerModel
 from agent.site.status import UnitStatus
 from agent.site.tracked_unit import TrackedUnit
@@ -53,6 +55,7 @@ class Tracker:
         curtailments: The declared events; may be replaced, and count from each unit's next poll or refresh on.
         power_model: For units that are not metered and report no power; may be replaced in the same way.
         bins_of: Returns the known bins of a model, H/s; may be replaced in the same way.
+        allow: The site's allow-list of pools; None to judge none. May be replaced in the same way.
 
     Attributes:
         longest_rest_s: The longest wait between two polls of a silent unit, s.
@@ -69,6 +72,7 @@ class Tracker:
         curtailments: Curtailments | None = None,
         power_model: PowerModel | None = None,
         bins_of: Callable[[str], tuple[float, ...]] = lambda _: (),
+        allow: AllowList | None = None,
     ) -> None:
         self.stale_after_s = stale_after_s
         self.foreign_stale_after_s = max(stale_after_s, foreign_stale_after_s or 0.0)
@@ -76,6 +80,7 @@ class Tracker:
         self._asked_from = self.restored_at = float("-inf")
         self.power_model = power_model or PowerModel()
         self.bins_of = bins_of
+        self.allow = allow
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
         self._is_renaming = False
@@ -156,7 +161,10 @@ class Tracker:
         unit = self._units.get(poll.unit_id)
         if unit is None:
             return None
-        unit.record(poll, clock_s=clock_s, stale_after_s=self._stale_after_s(unit))
+        stale_after_s = self._stale_after_s(unit)
+        unit.record(poll, clock_s=clock_s, stale_after_s=stale_after_s)
+        if self.allow is not None:
+            unit.watch_work(self.allow, clock_s=clock_s, at=poll.at, stale_after_s=stale_after_s)
         before = unit.status
         self._judge(unit, at=poll.at, is_fresh=clock_s < unit.fresh_until)
         return unit.status, before
@@ -310,6 +318,8 @@ class Tracker:
             firsts[alike] = unit.status
 
     def _judge(self, unit: TrackedUnit, *, at: float, is_fresh: bool) -> None:
+        if (unit.watch is None) is not (self.allow is None):
+            unit.watch = None if self.allow is None else WorkWatch(at)
         unit.compare(self.bins_of)
         unit.judge(self.curtailments.around(at), self.power_model, at=at, is_fresh=is_fresh or unit.is_held)
         if unit.is_overdue:

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
-from agent.statement.first_format import FORMAT_1, upgraded
+from agent.statement.earlier_formats import EARLIER_FORMATS, upgraded
 from agent.statement.period import Period
 from agent.statement.statement import (
     FORMAT,
+    Part,
     Source,
     Statement,
     StatementError,
@@ -29,7 +30,7 @@ def decode(text: bytes, file: str) -> Statement:
     """
     try:
         content = msgspec.json.decode(text)
-        if isinstance(content, dict) and content.get("format") == FORMAT_1:
+        if isinstance(content, dict) and content.get("format") in EARLIER_FORMATS:
             content = upgraded(content)
         statement = msgspec.convert(content, Statement)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
@@ -92,6 +93,7 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
         until=until,
         elapsed_s=stated.elapsed_s,
         is_over=stated.is_over,
+        known_by=stated.credits_known_by,
         digest_format=stated.inputs.digest_format,
     )
     wrong = [
@@ -108,12 +110,19 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
         for name in ("zone", "start", "end")
         if getattr(stated, name) != getattr(part, name)
     ]
+    if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
+        wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
     if statement.days != period.days:
         wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
     if not least_s <= stated.elapsed_s <= period.seconds:
         wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
     return wrong
+
+
+def _credited(part: Part) -> str:
+    shown = (f"{each.name} {each.credited_hs:g} over {each.covered_s:g} s" for each in part.credited)
+    return ", ".join(shown) or "nothing"
 
 
 def _shown(value: object) -> str:

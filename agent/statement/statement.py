@@ -8,22 +8,25 @@ Every figure follows from the parts, and none is a sum of rounded values. A stat
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Protocol
 
 import msgspec
 
 from agent.errors import AgentError
+from agent.history.credits import PoolCredit
 from agent.history.export import FORMAT as DIGEST_FORMAT
 from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
+from agent.site.credited.windows import mean_over
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement.period import Period, utc_text
 from agent.text.numbers import TARGET_RATIO, ratio_text
 from agent.unit.limits import HS_PER_THS
 
-FORMAT = 2
+FORMAT = 3
 PUBLISHED_COVERAGE_RATIO = 0.95
 # Time after a period's end by which its last minute is on the disk, s.
 SETTLED_AFTER_S = 120
@@ -41,7 +44,10 @@ METHOD = (
     " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
     " measured by units' power supplies, estimated by their firmware, or modelled from the nameplate, in this order of"
     " trust; the maker states +-5 % for power. Energy is of the time that was watched, J/TH of units with both figures."
-    " Delivered is what pools credited. Reach uptime is the share of unit time in which units answered,"
+    " Delivered is the work that units' own counters say pools accepted. Credited is what pools themselves say,"
+    " averaged over the hours or days of UTC that were kept of it. Diverted is measured hashrate whose"
+    " work went to a destination that is not in the site's allow-list, over the time in which that was judged; it is"
+    " part of operating and of no loss. Reach uptime is the share of unit time in which units answered,"
     " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
     " the history rows as `hashsight history export` writes them."
 )
@@ -68,6 +74,20 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     last_at: int
 
 
+class CreditedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pool credited to one account, by the closed hours and days that were kept of it.
+
+    Attributes:
+        name: The account's name in the configuration.
+        credited_hs: Mean over the time that these cover, H/s.
+        covered_s: How much of the period they cover, s.
+    """
+
+    name: str
+    credited_hs: float
+    covered_s: float
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One site's part of a statement.
 
@@ -80,6 +100,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         mean: Means over the `mean.watched_s` seconds that were watched.
         last: The last row: the end of the period.
         inputs: The rows it was computed from.
+        credited: What pools credited, by account; empty where nothing was kept of it.
+        credited_union_s: How much of the period is covered of at least one account, s.
+        credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
     """
 
     site: str
@@ -91,6 +114,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     mean: Row
     last: Row
     inputs: Inputs
+    credited: tuple[CreditedAccount, ...] = ()
+    credited_union_s: float = 0.0
+    credits_known_by: float = 0.0
 
 
 class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +135,16 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
         joules, joules_by_source: Energy over the time that was watched, J.
         energy_efficiency_j_per_th, energy_coverage_ratio: Over units with both power and hashrate, and their share of
             deployed.
-        delivered_hs, delivered_coverage_ratio: Hashrate credited by pools, and the share of deployed behind it.
+        delivered_hs, delivered_coverage_ratio: Hashrate delivered by units' own counters, and the share of deployed
+            behind it.
         reach_uptime_ratio, hashing_uptime_ratio: Shares of unit time.
+        diverted_hs: Hashrate that worked for a destination that is not the site's, mean over the time in which that was
+            judged; None where it was never judged.
+        diverted_ratio: Its share of the mean operating hashrate of the sites that judged it.
+        judged_ratio: Share of the watched time in which it was judged.
+        credited_hs: What pools say that they credited, all accounts together, over the time in which any of them is
+            known; None where no account was read, and if one of several sites has none.
+        credited_covered_ratio: Share of the period, over all accounts, that is covered.
     """
 
     deployed_end_hs: float
@@ -140,6 +174,11 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
     delivered_coverage_ratio: float | None
     reach_uptime_ratio: float | None
     hashing_uptime_ratio: float | None
+    diverted_hs: float | None
+    diverted_ratio: float | None
+    judged_ratio: float
+    credited_hs: float | None
+    credited_covered_ratio: float | None
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +218,9 @@ class Source(Protocol):
     def span(self) -> tuple[int, int] | None:
         """Return the Unix times at which its rows begin and end, s; None if there are no rows."""
 
+    def pool_credits(self, start: float, end: float, *, known_by: float) -> Sequence[PoolCredit]:
+        """Return the windows of pools that touch [start, end) and were fetched by Unix time `known_by`, s."""
+
 
 def state(source: Source, period: Period, *, now: float, is_draft: bool = True) -> Statement:
     """Compute one site's statement.
@@ -194,7 +236,7 @@ def state(source: Source, period: Period, *, now: float, is_draft: bool = True) 
     """
     is_over = now >= period.end + SETTLED_AFTER_S
     elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
-    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over)
+    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over, known_by=now)
     return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
 
 
@@ -205,9 +247,12 @@ def part_of(
     until: int,
     elapsed_s: float,
     is_over: bool,
+    known_by: float,
     digest_format: int = DIGEST_FORMAT,
 ) -> Part:
     """Compute one site's part from its rows that begin before `until`, with a digest of that version of the CSV.
+
+    Windows of pools that were fetched after Unix time `known_by` are left out.
 
     Raises:
         StatementError: If history has no rows for the period.
@@ -225,6 +270,7 @@ def part_of(
         held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
         raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
     first_row, last_row = row_from(first), row_from(last)
+    found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(
         site=source.site,
         zone=period.zone,
@@ -241,7 +287,17 @@ def part_of(
             first_at=first_row.at,
             last_at=last_row.at + last_row.span_s,
         ),
+        credited=tuple(_credited(found, period)),
+        credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
+        credits_known_by=known_by if found else 0.0,
     )
+
+
+def _credited(found: Sequence[PoolCredit], period: Period) -> Iterator[CreditedAccount]:
+    for name, credits_ in groupby(found, key=lambda credit: credit.account):
+        mean = mean_over((credit.window for credit in credits_), period.start, period.end)
+        if mean.credited_hs is not None:
+            yield CreditedAccount(name=name, credited_hs=mean.credited_hs, covered_s=float(mean.covered_s))
 
 
 def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = True) -> Statement:
@@ -344,6 +400,12 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     efficient_watts = total(lambda part: part.mean.efficient_watts)
     delivered = [part.mean.delivered_hs for part in parts if part.mean.delivered_hs is not None]
     units = total(lambda part: part.mean.units)
+    is_credited = bool(parts) and all(part.credited for part in parts)
+    credited_hs = total(_credited_hs) if is_credited else None
+    covered = total(lambda part: math.fsum(each.covered_s for each in part.credited))
+    covered_ratio = _ratio(covered, total(lambda part: part.elapsed_s * len(part.credited))) if is_credited else None
+    diverted = [(part.mean.diverted_hs, part.mean) for part in parts if part.mean.diverted_hs is not None]
+    diverted_hs = math.fsum(hs for hs, _ in diverted)
 
     def share_of_units(states: Iterable[UnitState]) -> float | None:
         return _ratio(total(lambda part: math.fsum(part.mean.units_by_state.get(each, 0.0) for each in states)), units)
@@ -380,7 +442,20 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
         ),
         reach_uptime_ratio=share_of_units(REACHED),
         hashing_uptime_ratio=share_of_units((UnitState.HASHING,)),
+        credited_hs=credited_hs,
+        credited_covered_ratio=covered_ratio,
+        diverted_hs=diverted_hs if diverted else None,
+        diverted_ratio=_ratio(diverted_hs, math.fsum(mean.operating_hs for _, mean in diverted)) if diverted else None,
+        judged_ratio=_ratio(total(lambda part: part.mean.judged_s), total(lambda part: part.mean.watched_s)) or 0.0,
     )
+
+
+def _credited_hs(part: Part) -> float:
+    """Return what all accounts of a site were credited with, over the time in which any of them is known.
+
+    An account that took another one's place in the middle of the period adds its half, not its mean.
+    """
+    return math.fsum(each.credited_hs * each.covered_s for each in part.credited) / part.credited_union_s
 
 
 def _ratio(part: float, whole: float) -> float | None:

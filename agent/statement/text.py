@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agent.site.status import Cause
 from agent.statement.period import local_text, utc_text
-from agent.statement.statement import Statement
+from agent.statement.statement import PUBLISHED_COVERAGE_RATIO, Statement, StatementFigures
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 _PREFIXES = ((1e18, "EH/s"), (1e15, "PH/s"), (1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
@@ -100,8 +100,24 @@ def lines(statement: Statement) -> Iterator[Line]:
         "" if figures.delivered_hs is None else f"over {ratio_text(figures.delivered_coverage_ratio)} of deployed"
     )
     yield Line("Delivered to pools", hashrate(figures.delivered_hs), "", delivered)
+    if figures.diverted_hs is not None:
+        minutes = sum(part.mean.judged_s for part in statement.parts) / 60.0
+        note = f"of operating; judged {minutes:,.0f} minutes, {ratio_text(figures.judged_ratio)} of the time watched"
+        yield Line("Diverted to other pools", hashrate(figures.diverted_hs), ratio_text(figures.diverted_ratio), note)
+    if figures.credited_hs is not None:
+        covered = f"over {ratio_text(figures.credited_covered_ratio)} of the time"
+        difference = _credited_difference(figures)
+        yield Line("Credited by the pool", hashrate(figures.credited_hs), "", covered + difference)
     yield Line("Reach uptime", ratio_text(figures.reach_uptime_ratio), "", "units answer")
     yield Line("Hashing uptime", ratio_text(figures.hashing_uptime_ratio), "", "units answer and hash")
+
+
+def _credited_difference(figures: StatementFigures) -> str:
+    """Return how far credited is from operating; nothing where too little of either is known to compare them."""
+    covered = min(figures.credited_covered_ratio or 0.0, figures.watched_ratio)
+    if figures.credited_hs is None or not figures.operating_hs or covered < PUBLISHED_COVERAGE_RATIO:
+        return ""
+    return f"; {100 * (figures.credited_hs / figures.operating_hs - 1):+.1f} % of operating"
 
 
 def _verdict(statement: Statement) -> str:

@@ -6,13 +6,16 @@ from statistics import median_low
 from typing import NamedTuple
 
 from agent.site.accounted import is_dark
-from agent.site.curtailment.events import Phase
+from agent.site.curtailment.events import Event, Phase
 from agent.site.event_figures import EventFigures
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.site.totals import SiteFigures
 from agent.text.losses import units_text
 from agent.text.numbers import hashrate_text
+
+RESTORING_PHASES = frozenset({Phase.ACTIVE, Phase.RESTORING})
+"""Phases of an event that explain units which do not hash, or which start."""
 
 
 class DarkContainer(NamedTuple):
@@ -35,15 +38,31 @@ class DarkContainer(NamedTuple):
 
 def restoring_containers(events: Iterable[EventFigures]) -> Collection[str] | None:
     """Return the containers in which a curtailment is in force or just ended; None if that is the whole site."""
+    return containers_of(figures.event for figures in events if figures.phase in RESTORING_PHASES)
+
+
+def containers_of(events: Iterable[Event]) -> Collection[str] | None:
+    """Return the containers that events cover; None if one of them covers units of any container."""
     names = set()
-    for figures in events:
-        if figures.phase in {Phase.ACTIVE, Phase.RESTORING}:
-            container = figures.event.scope.container
-            if container is None:
-                # It may cover units of any container.
-                return None
-            names.add(container)
+    for event in events:
+        if event.scope.container is None:
+            return None
+        names.add(event.scope.container)
     return names
+
+
+def dark_names(figures: SiteFigures, restoring: Collection[str] | None) -> list[str]:
+    """Return the names of the dark containers, in order; units without a container are none.
+
+    Args:
+        figures: The site's figures.
+        restoring: As from `restoring_containers`.
+    """
+    return sorted(
+        name
+        for name, sums in figures.by_container.items()
+        if name and is_dark(sums, is_restoring=restoring is None or name in restoring)
+    )
 
 
 def dark_containers(
@@ -56,21 +75,17 @@ def dark_containers(
         statuses: Statuses of the units in the figures.
         restoring: As from `restoring_containers`.
     """
-    names = {
-        name
-        for name, sums in figures.by_container.items()
-        if name and is_dark(sums, is_restoring=restoring is None or name in restoring)
-    }
+    names = dark_names(figures, restoring)
     if not names:
         return []
     reasons: dict[str, Counter[tuple[UnitState, Reason]]] = {name: Counter() for name in names}
     sinces: dict[tuple[str, UnitState, Reason], list[float]] = {}
     for status in statuses:
         name = status.entry.place.container
-        if name in names and status.state is not UnitState.HASHING:
+        if name in reasons and status.state is not UnitState.HASHING:
             reasons[name][status.state, status.reason] += 1
             sinces.setdefault((name, status.state, status.reason), []).append(status.since)
-    return [_described(figures, name, reasons[name], sinces) for name in sorted(names)]
+    return [_described(figures, name, reasons[name], sinces) for name in names]
 
 
 def _described(

@@ -52,7 +52,7 @@ def efficiency_share_text(figures: Figures) -> str:
 
 
 def delivered_text(figures: SiteFigures) -> tuple[str, str] | None:
-    """Return the hashrate credited by pools, and its window and coverage.
+    """Return the hashrate that units' own counters delivered to pools, and its window and coverage.
 
     The window is 24 h if that is known, else 1 h; None if neither is.
     """
@@ -74,7 +74,7 @@ def power_line(figures: SiteFigures) -> str:
     if efficiency is not None:
         parts.append(f"{efficiency} {efficiency_share_text(site)}")
     if delivered is not None:
-        parts.append(f"{delivered[0]} credited by pools {delivered[1]}")
+        parts.append(f"{delivered[0]} delivered to pools {delivered[1]}")
     return f"power: {'; '.join(parts)}" if parts else ""
 
 
@@ -87,5 +87,5 @@ def power_tiles(figures: SiteFigures) -> list[tuple[str, str, str]]:
     if efficiency is not None:
         tiles.append(("Energy efficiency", efficiency, efficiency_share_text(site)))
     if delivered is not None:
-        tiles.append(("Credited by pools", *delivered))
+        tiles.append(("Delivered to pools", *delivered))
     return tiles

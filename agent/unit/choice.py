@@ -143,6 +143,7 @@ def auto_reader(
         *,
         nameplate: Nameplate | None = None,
         slow_every: int,
+        pools_every: int | None = None,
         wall: Callable[[], float],
     ) -> Conversation:
         is_to_be_chosen = memory.is_to_be_chosen()
@@ -150,12 +151,18 @@ def auto_reader(
         if memory.guesses:
             memory.guesses += 1
         if is_to_be_chosen:
-            return chosen_first(unit_id, memory, nameplate, slow_every, wall)
+            return chosen_first(unit_id, memory, nameplate, (slow_every, pools_every), wall)
         reader: AnyReader = memory.reader  # type: ignore[assignment]  # chosen by now
-        return reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
+        return reader.converse(
+            unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, pools_every=pools_every, wall=wall
+        )
 
     def chosen_first(
-        unit_id: str, memory: Chosen, nameplate: Nameplate | None, slow_every: int, wall: Callable[[], float]
+        unit_id: str,
+        memory: Chosen,
+        nameplate: Nameplate | None,
+        cadence: tuple[int, int | None],
+        wall: Callable[[], float],
     ) -> Conversation:
         memory.is_asking = True
         first = page if memory.is_of_page or memory.silences % 2 else None
@@ -179,8 +186,11 @@ def auto_reader(
             memory.reader, memory.memory, memory.uptime_s = reader, reader.new_memory(), None
         if reader.hear_version is not None and data:
             reader.hear_version(memory.memory, data)
+        slow_every, pools_every = cadence
         return (
-            yield from reader.converse(unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, wall=wall)
+            yield from reader.converse(
+                unit_id, memory.memory, nameplate=nameplate, slow_every=slow_every, pools_every=pools_every, wall=wall
+            )
         )
 
     return Reader(name=AUTO, new_memory=Chosen, converse=converse, on_failed=_note_failure, is_whole=_is_whole)

@@ -40,6 +40,7 @@ class Converse(Protocol[M_contra]):
         *,
         nameplate: Nameplate | None = None,
         slow_every: int,
+        pools_every: int | None = None,
         wall: Callable[[], float],
     ) -> Conversation:
         """Return the conversation of one poll; nothing is sent yet.
@@ -49,6 +50,7 @@ class Converse(Protocol[M_contra]):
             memory: The reader's memory of this unit, made by its own `new_memory`.
             nameplate: The unit's rating in the ledger, against which a reply is held; None if it is not known.
             slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
+            pools_every: Ask for pools alone after this many polls without them; None to leave it at `slow_every`.
             wall: Returns Unix time, s.
         """
 

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -244,6 +244,8 @@ _hashsight() {
             return ;;
         " ledger set --chips-per-board")
             return ;;
+        " ledger set --owner")
+            return ;;
         " ledger import --config" | " ledger import -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
@@ -253,6 +255,23 @@ _hashsight() {
             COMPREPLY=($(compgen -W "new moved exchanged model identity unreadable gone" -- "$word"))
             return ;;
         " ledger import --place")
+            return ;;
+        " pools credited --config" | " pools credited -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools show --config" | " pools show -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools show --url")
+            return ;;
+        " pools show --token-file")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools show --ca-file")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " pools suggest --config" | " pools suggest -c")
+            COMPREPLY=($(compgen -f -- "$word"))
             return ;;
         " fleet --sites" | " fleet -s")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -339,7 +358,7 @@ _hashsight() {
     local words= has_files=
     case "$path" in
         "")
-            [[ $word == -* ]] && words="--version -h --help" || words="init run check once top read record scan verify listen metrics rules demo statement history ledger fleet mqtt curtail doctor"
+            [[ $word == -* ]] && words="--version -h --help" || words="init run check once top read record scan verify listen metrics rules demo statement history ledger pools fleet mqtt curtail doctor"
             ;;
         " init")
             [[ $word == -* ]] && words="--name --zone --network --range --place --logins --port --web-port --scan --no-scan --resume --service -h --help" || words=""
@@ -409,11 +428,23 @@ _hashsight() {
             has_files=1
             ;;
         " ledger set")
-            [[ $word == -* ]] && words="--config -c --at --host --web-port --container --rack --slot --status --model --hashrate-th --serial --mac --simulated --reader --make --power-w --boards --chips-per-board --new --removed --swap --dry-run --json -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --at --host --web-port --container --rack --slot --status --model --hashrate-th --serial --mac --simulated --reader --make --power-w --boards --chips-per-board --owner --new --removed --swap --dry-run --json -h --help" || words=""
             ;;
         " ledger import")
             [[ $word == -* ]] && words="--config -c --at --kind --place --guessed --dry-run --json -h --help" || words=""
             has_files=1
+            ;;
+        " pools")
+            [[ $word == -* ]] && words="-h --help" || words="credited show suggest"
+            ;;
+        " pools credited")
+            [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
+            ;;
+        " pools show")
+            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --read --json -h --help" || words=""
+            ;;
+        " pools suggest")
+            [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
             ;;
         " fleet")
             [[ $word == -* ]] && words="--sites -s --web.config.file --once --json -h --help" || words=""

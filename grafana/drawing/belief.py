@@ -6,6 +6,7 @@ from grafana.drawing.parts import COVERAGE, HASHRATE, RATIO, Look, Query, now
 from grafana.levels import AGENTS_DOUBLED
 
 _SITE = parts.selector(site="$site")
+_DAY = parts.selector(site="$site", window="24h")
 # Of two agents that publish one site, one counts.
 _ONCE = f"unless on (job, instance) {AGENTS_DOUBLED}"
 _HS = "hashrate_hashes_per_second"
@@ -52,6 +53,24 @@ def belief(board: page.Page) -> None:
         ),
         width=8,
         height=8,
+    )
+    board.add(
+        parts.graph(
+            "What do pools themselves say?",
+            "Hashrate that each account's pool says it credits over 24 h, over what its units reported in the same "
+            "24 h. 2 to 3 % apart is normal. No line where the pool's word is missing or too old.",
+            [
+                Query(
+                    expr=f"max by (pool_account) (mining_pool_credited_{_HS}{_DAY} {_ONCE})\n"
+                    f"/ on (pool_account)\n(max by (pool_account) (mining_pool_reported_{_HS}{_DAY} {_ONCE}) > 0)",
+                    legend="{{pool_account}}",
+                )
+            ],
+            RATIO,
+            Look(least=None),
+        ),
+        width=24,
+        height=7,
     )
     board.add(
         parts.graph(

@@ -3,6 +3,7 @@
 from grafana.drawing import page, parts
 from grafana.drawing.colours import DEPLOYED, OPERATING
 from grafana.drawing.parts import COVERAGE, EFFICIENCY, HASHRATE, J_PER_TH, RATIO, Column, Look, Query, column, now
+from grafana.drawing.work import diverted_by_site
 
 ABOUT = (
     "How much of the deployed hashrate operates, by site and in total. Ratios divide sums, so a large site weighs more "
@@ -221,6 +222,7 @@ def draw() -> page.Page:
         width=12,
         height=9,
     )
+    diverted_by_site(board)
     board.row("Months")
     board.add(_months(), width=24, height=9)
     return board

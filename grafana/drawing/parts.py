@@ -314,6 +314,7 @@ def listing(
     hidden: Sequence[str] = (),
     sort_by: str = "",
     is_descending: bool = True,
+    ratio: tuple[str, str, str] | None = None,
 ) -> table.Panel:
     """Return a table: a row for each combination of the shared labels, a column per query.
 
@@ -325,10 +326,15 @@ def listing(
         hidden: Labels without a column.
         sort_by: Title of a column.
         is_descending: True if its largest value comes first.
+        ratio: A column that Grafana computes: its name, and the columns that it divides.
     """
     panel = _asking(table.Panel(), title, description, queries, COUNT).thresholds(thresholds(()))
     panel.mappings([nothing_is_grey()]).filterable(True)
     panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
+    if ratio is not None:
+        name, above, below = ratio
+        options = {"mode": "binary", "alias": name, "binary": {"left": above, "operator": "/", "right": below}}
+        panel.with_transformation(model.DataTransformerConfig(id_val="calculateField", options=options))
     panel.with_transformation(
         model.DataTransformerConfig(
             id_val="organize",

@@ -14,6 +14,7 @@ from grafana.drawing.parts import (
 )
 from grafana.drawing.places import places
 from grafana.drawing.power import power
+from grafana.drawing.work import work
 
 ABOUT = (
     "One site: how much of the deployed hashrate operates, what took the rest, and whether the figures can be trusted. "
@@ -197,6 +198,7 @@ def draw() -> page.Page:
     _shortfall(board)
     places(board)
     curtailment(board)
+    work(board)
     power(board)
     belief(board)
     return board

@@ -5,7 +5,15 @@ from typing import Any
 from grafana.drawing import page, parts
 from grafana.drawing.colours import CAUSES, STATES
 from grafana.drawing.parts import CELSIUS, HASHRATE, RATIO, Column, Look, Query, column, now
-from grafana.sums import KNOWN_LOSSES, KNOWN_UNITS, REJECTED_UNITS
+from grafana.sums import (
+    HOTTEST_CHIPS,
+    KNOWN_LOSSES,
+    KNOWN_UNITS,
+    LARGE_LOSSES,
+    LARGE_RATIO,
+    REJECTED_UNITS,
+    SLOWEST_FANS,
+)
 
 ABOUT = (
     "The hundred units with the largest shortfall, worst first. Filter by site, container, model, make, reader, "
@@ -16,6 +24,7 @@ _HS = "hashrate_hashes_per_second"
 _SITE = parts.selector(site="$site", container="$container")
 _KEYS = "site, container, unit"
 SHOWN = 100
+_CAUSE = 'cause=~"$cause"'
 HASHING = 'state="hashing"'
 
 # Above the last step a board throttles or its unit soon stops; alert rules decide when to notify.
@@ -41,21 +50,16 @@ def _where() -> str:
 
 
 def _lost(by: str) -> str:
-    chosen = _chosen('cause=~"$cause"')
-    return f"sum by ({by}) ({KNOWN_LOSSES}{chosen})"
+    return f"sum by ({by}) ({LARGE_LOSSES}{_chosen(_CAUSE)})"
 
 
 def _worst_units() -> str:
     return f"topk({SHOWN}, {_lost(_KEYS)})"
 
 
-def _with_place(*more: str) -> str:
-    """Return the end of a query that keeps the selected units and says where they stand."""
-    return f"* on ({_KEYS}) group_left (rack, slot, host) {KNOWN_UNITS}{_chosen(*more)}"
-
-
-def _of_the_worst(expr: str) -> str:
-    return f"{expr}\nand on ({_KEYS}) {_worst_units()}"
+def _of_the_worst(series: str, *more: str) -> str:
+    """Return a query for one figure of the listed units; the others are left out before anything is summed up."""
+    return f"max by ({', '.join((_KEYS, *more))}) (\n{series}\nand on ({_KEYS}) {_worst_units()}\n)"
 
 
 def _unit_links() -> dict[str, Any]:
@@ -64,17 +68,14 @@ def _unit_links() -> dict[str, Any]:
 
 
 def _worst() -> parts.Table:
-    each = f"max by ({_KEYS})"
     shown = f"{_KEYS}, rack, slot, model, make, reader, host, state"
     queries = [
         column(f"topk({SHOWN}, {_lost(shown)})"),
-        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE})")),
-        column(_of_the_worst(f"{each} (miner_nameplate_{_HS}{_SITE})")),
-        column(_of_the_worst(f"{each} (miner_{_HS}{_SITE} / miner_nameplate_{_HS}{_SITE})")),
-        column(_of_the_worst(f"max by ({_KEYS}, reason) (miner_reason{_SITE})")),
-        column(_of_the_worst(f"{each} (miner_board_chip_temperature_celsius{_SITE})")),
-        column(_of_the_worst(f"time() - {each} (miner_last_reading_timestamp_seconds{_SITE})")),
-        column(_of_the_worst(f"min by ({_KEYS}) (miner_board_chips{_SITE})")),
+        column(_of_the_worst(f"miner_{_HS}{_SITE}")),
+        column(_of_the_worst(f"miner_nameplate_{_HS}{_SITE}")),
+        column(_of_the_worst(f"miner_reason{_SITE}", "reason")),
+        column(_of_the_worst(f"{HOTTEST_CHIPS}{_chosen()}")),
+        column(f"time() - {_of_the_worst(f'miner_last_reading_timestamp_seconds{_SITE}')}"),
     ]
     columns = {
         "unit": Column(title="unit", **_unit_links()),
@@ -90,12 +91,11 @@ def _worst() -> parts.Table:
         "Value #A": Column(title="Shortfall", unit=HASHRATE, decimals=1),
         "Value #B": Column(title="Hashrate", unit=HASHRATE, decimals=1),
         "Value #C": Column(title="Nameplate", unit=HASHRATE, decimals=1),
-        "Value #D": Column(
+        "Of nameplate": Column(
             title="Of nameplate", unit=RATIO, steps=((0, "red"), (0.8, "orange"), (0.97, "green")), decimals=1
         ),
-        "Value #F": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
-        "Value #H": Column(title="Fewest chips on a board", decimals=0),
-        "Value #G": Column(
+        "Value #E": Column(title="Hottest chip", unit=CELSIUS, steps=HOT, decimals=0),
+        "Value #F": Column(
             title="Last reading",
             unit=parts.SECONDS,
             steps=((0, parts.PLAIN), (60, parts.FAIR), (600, parts.BAD)),
@@ -106,12 +106,13 @@ def _worst() -> parts.Table:
     return parts.listing(
         "Which units have the largest shortfall?",
         f"The {SHOWN} units with the largest shortfall by the selected causes, including curtailed units unless that "
-        "cause is deselected. A figure that could not be read is empty, not zero. Click a unit to open it here, in "
-        "hashsight or at its own address.",
+        f"cause is deselected. Losses below {LARGE_RATIO:.0%} of a nameplate are left out. A figure that could not be "
+        "read is empty, not zero. Click a unit to open it here, in hashsight or at its own address.",
         queries,
         columns,
-        hidden=("Value #E",),
+        hidden=("Value #D",),
         sort_by="Shortfall",
+        ratio=("Of nameplate", "Value #B", "Value #C"),
     )
 
 
@@ -165,7 +166,7 @@ def draw() -> page.Page:
         parts.figure(
             "Their shortfall",
             "Total shortfall of the selected units, by the selected causes.",
-            now(f"sum({_lost(_KEYS)})\nor 0 * count({KNOWN_UNITS}{_chosen()})"),
+            now(f"sum({KNOWN_LOSSES}{_chosen(_CAUSE)})\nor 0 * count({KNOWN_UNITS}{_chosen()})"),
             HASHRATE,
             ((0, parts.PLAIN),),
             decimals=2,
@@ -198,12 +199,11 @@ def draw() -> page.Page:
     )
     board.add(_worst(), width=24, height=14)
     board.row("Which units are at risk?")
-    each = f"max by ({_KEYS})"
     board.add(
         _ranked(
             "Hottest chips",
             "The 20 hottest selected units, by the hottest chip sensor of any board; without computed ones.",
-            f"topk(20, {each} (miner_board_chip_temperature_celsius{_SITE})\n{_with_place()})",
+            f"topk(20, {HOTTEST_CHIPS}{_chosen()})",
             CELSIUS,
             HOT,
         ),
@@ -214,7 +214,7 @@ def draw() -> page.Page:
         _ranked(
             "Most rejected work",
             "The 20 selected units with the largest share of work rejected by pools, by difficulty, over an hour.",
-            f"topk(20, {REJECTED_UNITS}{_SITE}\n{_with_place()})",
+            f"topk(20, {REJECTED_UNITS}{_chosen()})",
             RATIO,
             ((0, parts.PLAIN), (0.01, parts.FAIR), (0.03, parts.BAD)),
         ),
@@ -225,7 +225,7 @@ def draw() -> page.Page:
         _ranked(
             "Slowest fans of hashing units",
             "The 20 selected hashing units with the slowest fan; zero is a stopped fan.",
-            f"bottomk(20, min by ({_KEYS}) (miner_fan_speed_rpm{_SITE})\n{_with_place(HASHING)})",
+            f"bottomk(20, {SLOWEST_FANS}{_chosen(HASHING)})",
             parts.RPM,
             ((0, parts.BAD), (1000, parts.PLAIN)),
         ),

@@ -109,6 +109,55 @@ class RateSpike(FigureFault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverReports(FigureFault):
+    """Every rate of the unit is some percent above what it hashes; its share counters are true.
+
+    An agent cannot tell it from the reply: it must report the rate, and the hashrate that its own counters and its pool
+    show must stay below it.
+
+    Attributes:
+        factor: Reported over true rate.
+    """
+
+    factor: float = 1.08
+
+    def __post_init__(self) -> None:
+        require(1.0 < self.factor <= 1.3, "factor", self.factor, "more than 1, at most 1.3")
+
+    def alter(self, body: Body) -> None:
+        """Multiply the rates of the total and of the boards."""
+        scale(body.figures, (*_NOW, *_LONGER), self.factor)
+        _scale_boards(body, ("rate_real",), self.factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateShares(FigureFault):
+    """A part of the unit's shares comes too late for its pool, and its counters say so; it is as if since their start.
+
+    An agent must report the rate as before, deliver less by that part, and count the shares as stale.
+
+    Attributes:
+        ratio: Share of the accepted work that is stale instead.
+    """
+
+    ratio: float = 0.08
+
+    def __post_init__(self) -> None:
+        require(0.0 < self.ratio <= 0.9, "ratio", self.ratio, "more than 0, at most 0.9")
+
+    def alter(self, body: Body) -> None:
+        """Move a part of the accepted shares, and of their difficulty, to the stale ones."""
+        listed = body.whole.get(body.command.upper())
+        for figures in listed if isinstance(listed, list) else ():
+            for accepted, stale in (("Accepted", "Stale"), ("Difficulty Accepted", "Difficulty Stale")):
+                if accepted in figures:
+                    late = type(figures[accepted])(figures[accepted] * self.ratio)
+                    figures[accepted] -= late
+                    if stale in figures:
+                        figures[stale] += late
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TotalZero(FigureFault):
     """The total is 0 while the boards hash.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from simulators.unit.builds import BUILDS
 from simulators.unit.conditions import Conditions, require
+from simulators.unit.settings import MAX_TEXT_LENGTH, Hijack
 from simulators.unit.snapshot import CONFIGURED_POOLS
 
 MAX_BOARDS = 4
@@ -306,6 +307,45 @@ class WorkDiverted:
     def bend(self, conditions: Conditions) -> Conditions:
         """Divert the work."""
         return replace(conditions, is_work_diverted=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeTurn:
+    """The firmware's own pool has its turn, as fees of a few per cent are taken: for minutes, all work goes there.
+
+    An agent must tolerate it for as long as a fee may take, and call nobody's work diverted.
+    """
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Give the firmware's pool its turn."""
+        return replace(conditions, is_fee_turn=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolHijacked:
+    """A stranger's pool stands in the first slot, as after an attack on a fleet manager; the owner's backup stays.
+
+    An agent that knows the site's pools must name the unit within a minute, and count its rate as diverted: it hashes,
+    and nothing of it is lost. What the unit reports otherwise is in order.
+
+    Attributes:
+        url: The stranger's pool.
+        user: The account that is credited.
+        restarts: The miner process restarts with it; None for what the unit's firmware does.
+    """
+
+    url: str = "stratum+tcp://pool.stranger.example:3333"
+    user: str = "stranger.1"
+    restarts: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in (("url", self.url), ("user", self.user)):
+            is_right = 0 < len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable() and '"' not in text
+            require(is_right, name, text, f"1 to {MAX_TEXT_LENGTH} printable characters without quotes")
+
+    def bend(self, conditions: Conditions) -> Conditions:
+        """Put the pool in place of the first."""
+        return replace(conditions, hijack=Hijack(self.url, self.user, self.restarts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

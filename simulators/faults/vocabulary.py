@@ -30,6 +30,8 @@ UNIT_FAULTS: tuple[type[Fault], ...] = (
     unit.PsuTrip,
     unit.PoolDead,
     unit.WorkDiverted,
+    unit.FeeTurn,
+    unit.PoolHijacked,
     unit.FirmwareChanged,
     unit.AddressSwapped,
 )
@@ -57,6 +59,8 @@ PROTOCOL_FAULTS: tuple[type[Fault], ...] = (
     figures.SaysAsleep,
     figures.RateLag,
     figures.RateSpike,
+    figures.OverReports,
+    figures.LateShares,
     figures.TotalZero,
     figures.BoardUnit,
     figures.SensorStuck,

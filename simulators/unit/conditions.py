@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 from simulators.unit import physics
 from simulators.unit.delivery import Spoiler
 from simulators.unit.models import Model
-from simulators.unit.snapshot import CONFIGURED_POOLS, Phase
+from simulators.unit.settings import Hijack
+from simulators.unit.snapshot import CONFIGURED_POOLS, STRANGERS_POOL, Phase
 
 
 class Cause(StrEnum):
@@ -57,6 +58,8 @@ class Conditions:
         drift_floor: Where the drift ends, as a factor.
         dead_pools: How many pools, counted from the first, do not answer.
         is_work_diverted: No configured pool is credited with the work.
+        is_fee_turn: The firmware's own pool has its turn: no configured one is credited for a while.
+        hijack: Another one's pool in place of the first; None for the owner's.
         is_frozen: The firmware repeats its last figures; nothing hashes.
         trip_every_s: Seconds of hashing between two losses of power; infinite for a single loss, at once; 0 for none.
         trip_off_s: Seconds without power at each loss; 0 is a restart of the control board.
@@ -84,6 +87,8 @@ class Conditions:
     drift_floor: float = 0.5
     dead_pools: int = 0
     is_work_diverted: bool = False
+    is_fee_turn: bool = False
+    hijack: Hijack | None = None
     is_frozen: bool = False
     trip_every_s: float = 0.0
     trip_off_s: float = 0.0
@@ -101,8 +106,10 @@ class Conditions:
 
     @property
     def credited_pool(self) -> int:
-        """The pool that is credited with the work, from 0; beyond the configured ones, none is."""
-        return CONFIGURED_POOLS if self.is_work_diverted else self.dead_pools
+        """The pool that is credited with the work, from 0; beyond the configured ones, none or another one's is."""
+        if self.is_work_diverted or self.is_fee_turn:
+            return CONFIGURED_POOLS
+        return STRANGERS_POOL if self.hijack is not None and not self.dead_pools else self.dead_pools
 
     def chips(self, model: Model, board: int) -> int:
         """Return how many chips of a board hash."""

@@ -16,6 +16,7 @@ from simulators.unit.snapshot import OFFLINE, RUNNING, Phase, Shares, Snapshot
 from simulators.unit.work_modes import CLOCK_RATIO, WORK_MODE_NORMAL, WORK_MODE_SLEEP
 
 # Phases between the end of a sleep and the full rate.
+_SWITCHING = frozenset({"braiins", "luxos"})
 _WAKING = frozenset({Phase.RESTARTING, Phase.ENUMERATING, Phase.RAMPING})
 KEY_SHARES = 8  # Counter of a unit's key, apart from those of `stretches` and `observe`.
 
@@ -155,7 +156,7 @@ class Lifecycle:
         elif now.is_asleep != before.is_asleep:
             self._is_waking = before.is_asleep
             self._enter(Phase.RESTARTING, at)
-        elif now.crash_every_s and not before.crash_every_s:
+        elif (now.crash_every_s and not before.crash_every_s) or self._has_other_pools(before):
             self._enter(Phase.RESTARTING, at)
         elif now.crash_every_s != before.crash_every_s and self.phase in stretches.STARTING:
             self._until, self._next = self._before_crash(self.since + stretches.STARTING[self.phase], self.phase, at)
@@ -172,6 +173,18 @@ class Lifecycle:
             elif is_rate_changed:
                 self.since = at  # Assumed (A40): boards that change make it tune from the beginning.
                 self._enter(Phase.RAMPING, at)
+
+    def _has_other_pools(self, before: Conditions) -> bool:
+        """Return True if pools changed, and take effect with a restart of the miner process.
+
+        Documented (D51): stock settings restart it. Documented (D241, D254): LuxOS and Braiins OS switch by a command.
+        Assumed (A215): those do so without a restart, and VNish restarts.
+        """
+        now = self.conditions.hijack
+        hijack = now or before.hijack
+        if hijack is None or now == before.hijack:
+            return False
+        return self.identity.firmware not in _SWITCHING if hijack.restarts is None else hijack.restarts
 
     def _end_phase(self, at: float) -> None:
         """Enter the phase that follows the one that has just ended."""

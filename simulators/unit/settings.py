@@ -15,6 +15,20 @@ class PoolSetting(NamedTuple):
     password: str = ""
 
 
+class Hijack(NamedTuple):
+    """Another one's pool in the first slot, in place of the owner's.
+
+    Attributes:
+        url: Its URL.
+        user: The account that the work is for.
+        restarts: The miner process restarts with it; None for what the unit's firmware does.
+    """
+
+    url: str
+    user: str
+    restarts: bool | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of one unit.

@@ -3,7 +3,7 @@
 import math
 
 from simulators.unit import chance
-from simulators.unit.snapshot import CONFIGURED_POOLS, Shares
+from simulators.unit.snapshot import CONFIGURED_POOLS, STRANGERS_POOL, Shares
 
 DIFF1_HASHES = 2.0**32
 
@@ -15,8 +15,8 @@ _KEY_ACCEPTED, _KEY_REJECTED, _KEY_STALE, _KEY_AGE = range(4)
 
 Credit = tuple[int, int, int]  # Accepted, rejected, stale.
 _NOTHING: Credit = (0, 0, 0)
-# The last is for work that no configured pool is credited with.
-_NO_CREDITS = (_NOTHING,) * (CONFIGURED_POOLS + 1)
+# The last two are for work that no configured pool is credited with, and for another one's pool.
+_NO_CREDITS = (_NOTHING,) * (STRANGERS_POOL + 1)
 
 
 class ShareCounter:
@@ -54,7 +54,7 @@ class ShareCounter:
 
     def switch_pool(self, hashes: float, old: int, new: int) -> None:
         """Freeze the counters of pool `old` and credit pool `new` from now on; `CONFIGURED_POOLS` is none of them."""
-        if old != new and old <= CONFIGURED_POOLS:
+        if old != new and old < len(self._credits):
             kept = list(self._credits)
             kept[old] = self._of_pool(self._total(hashes), old)
             self._credits = tuple(kept)
@@ -72,7 +72,12 @@ class ShareCounter:
             (hashes - self._process_start) / DIFF1_HASHES,
             int(age_s),
             tuple(self._of_pool(total, p) if p == pool else self._credits[p] for p in range(CONFIGURED_POOLS)),
+            self._of_pool(total, pool) if pool == STRANGERS_POOL else self._credits[STRANGERS_POOL],
         )
+
+    def accepted_difficulty(self, hashes: float) -> float:
+        """Return the difficulty of all shares accepted since the books opened, with the books at `hashes`."""
+        return self._found(hashes) * float(self._difficulty)
 
     @property
     def _hashes_per_share(self) -> float:

@@ -20,6 +20,8 @@ class Phase(StrEnum):
 
 # Two real pools and an empty third slot.
 CONFIGURED_POOLS = 2
+STRANGERS_POOL = CONFIGURED_POOLS + 1
+"""Stands for the pool of another one that was put in place of the first. The number between is none of them."""
 
 OFFLINE = frozenset({Phase.OFF, Phase.BOOTING, Phase.RESTARTING})
 RUNNING = frozenset({Phase.RAMPING, Phase.HASHING, Phase.THROTTLED})
@@ -99,7 +101,9 @@ class Shares(NamedTuple):
         difficulty: Difficulty of each share.
         work: All work done, in shares of difficulty 1.
         age_s: Whole seconds since the last accepted share.
-        by_pool: Accepted, rejected and stale shares of each configured pool; they add up to the fields above.
+        by_pool: Accepted, rejected and stale shares of each configured pool; with the next, they add up to the fields
+            above unless work was diverted.
+        by_stranger: Those of another one's pool in place of the first.
     """
 
     accepted: int
@@ -109,3 +113,4 @@ class Shares(NamedTuple):
     work: float
     age_s: int
     by_pool: tuple[tuple[int, int, int], ...]
+    by_stranger: tuple[int, int, int] = (0, 0, 0)

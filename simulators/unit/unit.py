@@ -159,6 +159,11 @@ class Unit(Lifecycle):
         self.advance(t)
         return self._frozen[1] if self._frozen else self._count_shares(t)
 
+    def accepted_difficulty(self, t: float) -> float:
+        """Return the difficulty of all shares that pools accepted from the farm's start to `t`, over restarts."""
+        self.advance(t)
+        return self._shares.accepted_difficulty(self._books.hashes(t))
+
     def schedule(self, change: Change) -> None:
         """Put a change on the agenda; one in the past happens at the latest moment already played."""
         if self._agenda is _NO_AGENDA:

@@ -2,9 +2,11 @@
 
     python tests/bench/bench_pages.py [--units 20000] [--viewers 10] [--interval 20] [--seconds 40]
 
-The first part serves one site in this process. CPU of the loop is that of its thread, callback by callback; the rest
-of the process is the thread that makes the page. The second part is a whole agent over a simulated farm, in processes
-of their own: spans without viewers and with them take turns, and each viewer loads every page in turn, one per 10 s.
+The first part serves one site in this process: with a month of history, a row a minute, and the last 24 hours of
+every unit; the unit shown has a full chart and as many changes of state as its page lists. CPU of the loop is that of
+its thread, callback by callback; the rest of the process is the thread that makes the page. The second part is a whole
+agent over a simulated farm, in processes of their own: spans without viewers and with them take turns, and each viewer
+loads every page in turn, one per 10 s.
 """
 
 import argparse
@@ -14,27 +16,35 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from agent_pages import PageAddress, pages_at, pages_of
+from agent_pages import PageAddress, pages_at
 from bench_farm import asked, simulated_site, verdict
 from bench_hour import agent_process, counters, wait_until_served
 from loop_cost import LoopCost
 from page_conditions import many_units, source_of_many
+from site_past import SitePast
 
 from agent.exporters.web import server as web
+from agent.history.minutes import MINUTE_S
+from agent.history.state_changes import Change
+from agent.history.writer import write_history
 from agent.runtime import garbage
+from agent.runtime.trends import TrendReader
 
 ROUNDS = 5
 LOOP_TOTAL_S, LOOP_PIECE_S = 0.050, 0.010
 REFRESH_S = 10.0
+CHANGES = 60
 SPANS = 2
 """Spans without viewers, and as many with them."""
 
@@ -108,17 +118,51 @@ def main() -> None:
 async def show_pages(units: int) -> None:
     """Print the cost of each page of a site of so many units."""
     statuses = many_units(units)
-    shown = source_of_many(statuses)
-    garbage.settle()
+    # The largest loss among those that answer: a unit that does not has no chart.
+    worst = max((one for one in statuses if one.reading is not None), key=lambda one: one.shortfall_hs)
+    pages = pages_at(worst.entry.unit_id, worst.entry.place.container)
+    with tempfile.TemporaryDirectory() as folder:
+        shown = with_past(source_of_many(statuses), Path(folder) / "history.sqlite", worst.entry.unit_id)
+        garbage.settle()
+        await show_costs(units, shown, pages)
+
+
+def with_past(shown: web.Source, path: Path, unit_id: str) -> web.Source:
+    """Return a source with history and recent days; the trends are read anew for every page, as for a first viewer."""
+    now, zone = shown.wall(), shown.zone()
+    past = SitePast(path, site=shown.name, zone=zone, now=now, statuses=shown.units(), days_of=None, step_s=MINUTE_S)
+    with closing(write_history(path)) as file:
+        file.write(changes=changes_before(unit_id, now))
+    fields = past.fields(lambda: now) | {"trends": lambda at: TrendReader(lambda: path, lambda: zone).read(at)}
+    return replace(shown, **fields)
+
+
+def changes_before(unit_id: str, now: float) -> list[Change]:
+    """Return more changes of state than a page lists, two an hour."""
+    states = ("hashing", "stopped: fan 2 at 0 rpm", "unreachable: no answer", "starting")
+    return [
+        Change(
+            unit_id=unit_id,
+            state=states[number % 4].partition(":")[0],
+            why=states[number % 4].partition(": ")[2],
+            since=now - (number + 1) * 1800.0,
+            until=now - number * 1800.0,
+        )
+        for number in range(CHANGES)
+    ]
+
+
+async def show_costs(units: int, shown: web.Source, pages: Sequence[PageAddress]) -> None:
+    """Print the cost of each page of a source."""
     print(f"{units:,} units, medians of {ROUNDS}")
     print(f"{'page':12}{'kB':>9}{'packed':>9}{'loop ms':>9}{'longest':>9}{'thread ms':>11}{'took ms':>9}")
     async with web.serve(shown, "127.0.0.1", 0) as (_, port):
-        costs = [await measured(port, page) for page in pages_of(statuses)]
+        costs = [await measured(port, page) for page in pages]
     for cost in costs:
         sizes = f"{cost.plain_bytes / 1e3:9.1f}{cost.packed_bytes / 1e3:9.1f}"
         loop = f"{cost.loop_s * 1e3:9.2f}{cost.piece_s * 1e3:9.2f}"
         print(f"{cost.name:12}{sizes}{loop}{cost.thread_s * 1e3:11.1f}{cost.took_s * 1e3:9.1f}")
-    for page, cost in zip(pages_of(statuses), costs, strict=True):
+    for page, cost in zip(pages, costs, strict=True):
         size = f"{cost.name}: {cost.packed_bytes / 1e3:.1f} kB compressed"
         verdict(cost.packed_bytes < page.most_bytes, size, f"under {page.most_bytes / 1e3:.0f}")
         held = f"{cost.name}: {cost.loop_s * 1e3:.1f} ms of the loop, {cost.piece_s * 1e3:.1f} ms at once at most"

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from patience import PATIENT_S
-from programs import Program, get_json, program, query, until
+from programs import Program, get, get_json, program, query, until
 
 from agent.commands.demo_programs import reserved_port
 
@@ -123,6 +123,14 @@ async def test_prometheus_has_the_rules_and_an_alertmanager(tmp_path: Path) -> N
         config = (await get_json(f"{alertmanager}/api/v2/status"))["config"]["original"]
         assert "MiningAgentDown" in config
         assert "http" not in config.split("receivers:")[1].split("inhibit_rules:")[0]
+        # The wall asks the same Alertmanager.
+        wall = re.search(r"^status page +(\S+)$", running.said, re.MULTILINE)
+        assert wall is not None
+
+        async def is_asked() -> bool:
+            return "Alerts firing" in (await get(f"{wall[1]}wall"))[1]
+
+        await until(is_asked, running)
 
 
 async def test_a_program_that_does_not_start_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

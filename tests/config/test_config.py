@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paths import DEPLOY
+from pydantic import BaseModel
 
 from agent.address import Endpoint
 from agent.config.file import MAX_CONFIG_BYTES, Config, load_config, parse_config, render_config
@@ -84,12 +85,18 @@ def test_example_shows_the_defaults() -> None:
 def test_example_names_every_key() -> None:
     """The shipped example mentions every section and key."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    for name, field in Config.model_fields.items():
-        is_repeated = get_origin(field.annotation) is tuple
-        section = get_args(field.annotation)[0] if is_repeated else field.annotation
-        assert (f"\n# [[{name}]]\n" if is_repeated else f"\n[{name}]\n") in text
-        for key in section.model_fields:
-            assert f"\n{key} = " in text or f"\n# {key} = " in text
+
+    def expect(model: type[BaseModel], parent: str) -> None:
+        for name, field in model.model_fields.items():
+            is_repeated = get_origin(field.annotation) is tuple
+            kind = get_args(field.annotation)[0] if is_repeated else field.annotation
+            if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+                assert f"\n{name} = " in text or f"\n# {name} = " in text
+                continue
+            assert (f"\n# [[{parent}{name}]]\n" if is_repeated else f"\n[{parent}{name}]\n") in text
+            expect(kind, f"{parent}{name}.")
+
+    expect(Config, "")
 
 
 @pytest.mark.parametrize(

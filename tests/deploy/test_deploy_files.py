@@ -1,6 +1,7 @@
 """Every file of deploy/ and of Grafana's provisioning is accepted by the program that reads it."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -36,11 +37,32 @@ READ_BY = {
     "README.md": "people",
     "alertmanager.tmpl": "amtool",
     "alertmanager.yml": "amtool",
+    "ansible/README.md": "people",
+    "ansible/inventory.example.yml": "ansible-playbook",
+    "ansible/roles/hashsight/defaults/main.yml": "ansible-lint",
+    "ansible/roles/hashsight/handlers/main.yml": "ansible-lint",
+    "ansible/roles/hashsight/meta/main.yml": "ansible-lint",
+    "ansible/roles/hashsight/tasks/main.yml": "ansible-playbook",
+    "ansible/roles/hashsight/templates/site.toml.j2": "ansible-playbook",
+    "ansible/site.yml": "ansible-playbook",
     "compose.yml": "check-jsonschema",
     "compose/mosquitto.conf": "mosquitto",
     "compose/prometheus.yml": "promtool",
     "compose/site.toml": "the agent",
     **dict.fromkeys(generated.files(), "tests/commands/test_generated.py"),
+    "debian/README.md": "people",
+    "debian/build.py": "test_the_package_holds_each_file_in_its_place",
+    "debian/control": "dpkg-deb",
+    "debian/copyright": "lintian",
+    "debian/layout.py": "test_the_package_holds_each_file_in_its_place",
+    "debian/lintian-overrides": "lintian",
+    "debian/postinst": "dpkg",
+    "debian/postrm": "dpkg",
+    "debian/preinst": "dpkg",
+    "debian/prerm": "dpkg",
+    "debian/venv_tree.py": "test_the_package_holds_each_file_in_its_place",
+    "dev/ansible.in": "make",
+    "dev/ansible.lock": "make",
     "dev/audit.in": "make",
     "dev/audit.lock": "make",
     "dev/client.in": "make",
@@ -115,8 +137,9 @@ def test_prometheus_takes_its_configuration(name: str) -> None:
 def test_prometheus_takes_what_the_guide_makes_of_it(name: str, tmp_path: Path) -> None:
     """The guide's `sed` writes a configuration that works where the guide puts it."""
     (command,) = re.findall(
-        rf"^ +(sed .* deploy/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
+        rf"^ +(sed .* /usr/share/hashsight/{re.escape(name)}) >", (DEPLOY / "README.md").read_text(), re.MULTILINE
     )
+    command = command.replace("/usr/share/hashsight", "deploy")
     shutil.copytree(ROOT / "grafana/rules", tmp_path / "hashsight")
     made = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, timeout=PATIENT_S, check=True)
     (tmp_path / "prometheus.yml").write_bytes(made.stdout)
@@ -164,7 +187,7 @@ def _with_a_program_that_exists(tmp_path: Path, name: str) -> str:
     """Copy a service file with an executable that exists on this machine."""
     text = (DEPLOY / name).read_text(encoding="utf-8")
     copy = tmp_path / name
-    copy.write_text(text.replace("ExecStart=/opt/hashsight/bin/hashsight", "ExecStart=/bin/true"), encoding="utf-8")
+    copy.write_text(text.replace("/opt/hashsight/bin/hashsight", "/bin/true"), encoding="utf-8")
     return str(copy)
 
 
@@ -182,6 +205,19 @@ def test_the_service_is_exposed_to_little(tmp_path: Path, name: str) -> None:
     service = _with_a_program_that_exists(tmp_path, name)
     output = _run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", service)
     assert float(re.findall(rf"exposure level for {name}: ([\d.]+)", output)[0]) <= 2.0
+
+
+def test_a_reload_checks_first_and_needs_no_program_of_its_own() -> None:
+    """`systemctl reload` fails when the files are refused; the signal is sent by the shell itself."""
+    reloads = re.findall(r"^ExecReload=(.*)$", (DEPLOY / "hashsight.service").read_text(), re.MULTILINE)
+    config = load_config(DEPLOY / "gateway.example.toml")
+    assert config.ledger.file == Path("/etc/hashsight/ledger.csv")
+    assert reloads == [
+        "/opt/hashsight/bin/hashsight check --config /etc/hashsight/site.toml",
+        "/bin/sh -c 'kill -HUP \"$MAINPID\"'",
+    ]
+    reloads = re.findall(r"^ExecReload=(.*)$", (DEPLOY / "hashsight-fleet.service").read_text(), re.MULTILINE)
+    assert reloads == ["/bin/sh -c 'kill -HUP \"$MAINPID\"'"]
 
 
 def test_the_service_and_its_configuration_agree_on_paths() -> None:
@@ -256,6 +292,17 @@ def test_image_gets_what_it_copies_and_nothing_else() -> None:
     assert copied == {line[1:] for line in let_through if line.startswith("!")}
     assert all((ROOT / name).exists() for name in copied)
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE)[-1] == "65532:65532"
+
+
+def test_the_image_says_what_it_is() -> None:
+    """The image has the Open Containers labels, and a health check that runs without a shell."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    labels = dict(re.findall(r"org\.opencontainers\.image\.([a-z.]+)=\"(.+?)\"", text))
+    assert set(labels) == {"title", "description", "licenses", "version", "revision", "created", "base.name"}
+    assert {labels[name] for name in ("version", "revision", "created")} == {"$VERSION", "$REVISION", "$CREATED"}
+    assert labels["base.name"] == re.findall(r"^FROM (\S+)$", text, re.MULTILINE)[-1]
+    (check,) = re.findall(r"^HEALTHCHECK .* CMD (.*)$", text, re.MULTILINE)
+    assert json.loads(check) == ["python", "/app/healthcheck.py"]
 
 
 def test_grafana_finds_prometheus_and_the_dashboards() -> None:

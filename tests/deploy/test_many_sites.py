@@ -28,7 +28,7 @@ def sending(gateway: str, to: str, folder: Path) -> Path:
     config = folder / "prometheus.yml"
     config.write_bytes((DEPLOY / "prometheus.yml").read_bytes())
     guide = (DEPLOY / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^ +(sed -i .*#: .*) /etc/prometheus/prometheus\.yml$", guide, re.MULTILINE)
+    (command,) = re.findall(r"^ +(sed -i .*#: .*) /etc/prometheus/hashsight\.yml$", guide, re.MULTILINE)
     command = command.replace('"$(hostname)"', gateway)
     subprocess.run(["sh", "-c", f"{command} {config}"], timeout=PATIENT_S, check=True)
     return adapt(config, {"https://YOUR-HOST": f"http://{to}", "../grafana/rules/*.yml": str(RULES / "*.yml")})

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from paths import ROOT
 from patience import PATIENT_S
-from programs import program, until
+from programs import free_port, get_json, program, until
 
 # Suffixes of files that code reads beside itself: nameplates, schemas, page assets, scenarios, type markers.
 DATA = {".csv", ".json", ".css", ".svg", ".toml", ".typed"}
@@ -22,6 +22,8 @@ LEDGER = (
     "u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed\n"
 )
 BUILD_S = 120
+GRAFANA_PARTS = ("dashboards", "rules", "runbooks", "provisioning/dashboards", "provisioning/datasources")
+DEPLOYED = ("*.example.*", "*.service", "prometheus*.yml", "alertmanager.*", "mosquitto.*")
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +118,53 @@ def test_rules_are_written_from_the_wheel(clean: Path, tmp_path: Path) -> None:
     written = {path.name for path in (tmp_path / "out").rglob("*.*") if path.is_file()}
     expected = [*(ROOT / "grafana/rules").glob("*.yml"), *(ROOT / "grafana/runbooks").glob("*.md")]
     assert written == {path.name for path in expected} | {"alertmanager.yml", "alertmanager.tmpl"}
+
+
+def test_dashboards_and_rules_come_with_the_wheel(clean: Path) -> None:
+    """Everything that Prometheus, Grafana and systemd need is installed in share/hashsight, byte for byte."""
+    share = clean.parent / "share" / "hashsight"
+    grafana = {f"{part}/{path.name}": path for part in GRAFANA_PARTS for path in (ROOT / "grafana" / part).glob("*.*")}
+    del grafana["rules/README.md"]
+    deployed = {path.name: path for pattern in DEPLOYED for path in (ROOT / "deploy").glob(pattern)}
+    for name, path in (grafana | deployed).items():
+        assert (share / name).read_bytes() == path.read_bytes(), name
+    assert {path.name for path in (share / "rules").iterdir()} == {"alerts.yml", "fleet.yml", "periods.yml", "site.yml"}
+
+
+@pytest.fixture(scope="module")
+def alone(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the commands' folder of an environment with nothing but the wheel and what pip brings with it."""
+    folder = tmp_path_factory.mktemp("alone")
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--quiet", str(built["wheel"])], check=True, timeout=900, capture_output=True)
+    subprocess.run([*pip, "check"], check=True, timeout=PATIENT_S, capture_output=True)
+    return folder / "bin"
+
+
+@pytest.mark.slow
+async def test_pip_alone_makes_a_site(alone: Path, tmp_path: Path) -> None:
+    """With the wheel alone a site is begun, checked, run and demonstrated."""
+
+    def ran(*words: str) -> str:
+        command = [str(alone / "hashsight"), *words]
+        done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENT_S)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "--units" in ran("demo", "--help")
+    init = ("init", "site", "--name", "alpha", "--zone", "UTC", "--network", "127.0.0.0/8", "--no-scan")
+    ran(*init)
+    (tmp_path / "site/ledger.csv").write_text(LEDGER, encoding="utf-8")
+    assert "200.00 TH/s" in ran("check", "--config", "site/site.toml")
+    port = free_port()
+    with (tmp_path / "site/site.toml").open("a", encoding="utf-8") as config:
+        config.write(f'[web]\nlisten = "127.0.0.1:{port}"\n')
+    command = (str(alone / "hashsight"), "run", "--config", str(tmp_path / "site/site.toml"))
+    async with program(*command, log=tmp_path / "agent.log") as running:
+        site = await until(lambda: get_json(f"http://127.0.0.1:{port}/api/v1/site"), running)
+        assert site["units"] == 1
+    assert "/metrics" in ran("demo", "--units", "3", "--seconds", "2")
 
 
 async def test_a_farm_runs_from_the_wheel(clean: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FACTS_FILES = tuple(ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md"))
+FACTS_FILES = tuple(ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md", "pool-apis.md"))
 ASSUMPTIONS_FILE = ROOT / "docs" / "assumptions.md"
 SOURCES = sorted(path for package in ("agent", "simulators") for path in (ROOT / package).rglob("*.py"))
 CAPTURES = {

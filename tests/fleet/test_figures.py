@@ -55,6 +55,22 @@ def test_totals_count_what_is_known_and_keep_what_is_deployed(
     assert total.is_complete is (MISSING not in views)
 
 
+def test_diverted_work_is_added_over_the_sites_that_judge_it() -> None:
+    """A site without an allow-list and a late one say nothing; without any that judges there is no sum."""
+    judging = [
+        view("a", heard(report("a", figures(100, 95, diverted_units=6, diverted_phs=1.2)))),
+        view("b", heard(report("b", figures(100, 95, diverted_units=0, diverted_phs=0.0)))),
+    ]
+    others = [
+        view("c", heard(report("c", figures(100, 95)))),
+        view("d", heard(report("d", figures(100, 95, diverted_units=9, diverted_phs=2.0)), age_s=300.0)),
+    ]
+    totals = fleet_figures([*judging, *others])
+    assert (totals.diverted_units, totals.diverted_hs, totals.judging) == (6, 1.2e15, 2)
+    totals = fleet_figures(others)
+    assert (totals.diverted_units, totals.diverted_hs, totals.judging) == (None, None, 0)
+
+
 def test_losses_of_all_sites_are_added_by_cause_largest_first() -> None:
     """A loss that only a newer agent knows is added under its own name."""
     newer = view("newer", heard(report("newer", figures(20, 10, losses_phs={"flooded": 9, "stopped": 1}))))

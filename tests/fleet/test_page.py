@@ -69,6 +69,17 @@ def test_a_whole_fleet_shows_its_ratio(setup: FleetSetup) -> None:
     assert "without" not in text
 
 
+def test_diverted_work_of_a_site_is_a_banner_and_leads_to_its_units(setup: FleetSetup) -> None:
+    """Banner, total and the site's own note say it; a fleet in which no site judges it says nothing of it."""
+    robbed = view("good", heard(report("good", figures(100, 95, diverted_units=6, diverted_phs=1.2))))
+    text, tags = _drawn(setup, robbed, POOR)
+    said = "1.20 PH/s of 6 units works for addresses that are not yours"
+    assert f"1 site with diverted work: good: {said}" in text
+    assert "Diverted1.20 PH/sof operating, 6 units; 1 site tells" in text.replace(" Diverted", "Diverted")
+    assert "sites/good/units?pool=diverted" in [given.get("href") for tag, given in tags if tag == "a"]
+    assert "iverted" not in _drawn(setup, GOOD, POOR)[0]
+
+
 def test_a_late_site_makes_the_ratio_a_bound(setup: FleetSetup) -> None:
     """Its nameplate stays in deployed; since when it is silent stands first, in the fleet's zone."""
     text, _ = _drawn(setup, GOOD, LATE)

@@ -46,7 +46,7 @@ MAY_BE_EMPTY = {
     "agent.json: 507 'MQTT failures' B": "no outbox may fail",
 }
 
-# A meter, a curtailment, and a broker that is down, which the dashboards must show too.
+# A meter, a curtailment, a broker that is down, and pools that are not the units', which the dashboards must show too.
 MORE = """external_url = "https://gateway.mine.example"
 [[meter]]
 name = "feeder"
@@ -55,6 +55,10 @@ watts = 200_000
 name = "site"
 host = "127.0.0.1"
 port = {broker}
+[[pools.allowed]]
+name = "main"
+urls = ["pool.example"]
+accounts = ["*"]
 [[curtailment]]
 name = "all-day"
 start = "00:00"

@@ -51,6 +51,7 @@ OF_AN_AGENT = (
     "MiningPollsLate",
     "MiningReloadRefused",
     "MiningSimulatedUnitsCounted",
+    "MiningWebConfigRefused",
 )
 IN_A_DARK_SITE = (
     "MiningBoardsMissing",
@@ -62,6 +63,7 @@ IN_A_DARK_SITE = (
     "MiningSiteEfficiencyLow",
     "MiningSiteEfficiencyVeryLow",
     "MiningSiteHashrateDrop",
+    "MiningStaleWorkHigh",
     "MiningUnitsNotRestored",
     "MiningUnitsOverheating",
 )
@@ -82,11 +84,15 @@ INHIBITED: dict[tuple[str, str], tuple[str, ...]] = {
 # No other alert says the same, so nothing may keep these from being sent.
 NEVER_INHIBITED = {
     "MiningAgentDown",
+    "MiningCreditedDiverges",
+    # Theft is nobody's consequence, and silences nothing either.
+    "MiningHashrateDiverted",
     "MiningLedgerDiffers",
     "MiningPoolsDead",
     "MiningStandbyActive",
     "MiningStandbyDown",
     "MiningTwoAgentsActive",
+    "MiningUnitsWithoutPool",
     "MiningUnknownUnits",
 }
 
@@ -165,7 +171,7 @@ async def test_every_alert_is_inhibited_by_something_or_by_nothing() -> None:
     assert targets | NEVER_INHIBITED == set(ALERTS)
     assert not targets & NEVER_INHIBITED
     assert not [pair for pair in INHIBITED if pair[::-1] in INHIBITED]
-    assert not [pair for pair in INHIBITED if pair[0] == "MiningPoolsDead"]
+    assert not [pair for pair in INHIBITED if pair[0] in {"MiningPoolsDead", "MiningHashrateDiverted"}]
 
 
 async def test_every_pair_at_one_place(asked: Asked) -> None:

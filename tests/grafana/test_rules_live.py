@@ -20,6 +20,14 @@ from programs import Program, agent, farm, query, until
 pytestmark = [pytest.mark.program("prometheus", "prometheus-alertmanager")]
 
 UNITS = 60
+MORE = """\
+[api]
+token_file = "api.token"
+[[pools.allowed]]
+name = "main"
+urls = ["*.pool.example"]
+accounts = ["*"]
+"""
 HEALTHY = ("--containers", "5", "--off", "0%", "--asleep", "0%", "--starting", "0%", "--missing-board", "0%")
 HEALTHY = (*HEALTHY, "--missing-chips", "0%", "--slow", "0%", "--mix", "S21:200=100%")
 
@@ -97,7 +105,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
     async with (
         receiver() as sent,
         farm(folder, units=UNITS, options=HEALTHY) as control,
-        agent(folder, more='[api]\ntoken_file = "api.token"\n') as (running, url),
+        agent(folder, more=MORE) as (running, url),
         alertmanager(folder, sent.address) as (alerts_to, _),
         ruling_prometheus(folder, url.removeprefix("http://"), alerts_to) as (prometheus, server),
     ):
@@ -180,6 +188,21 @@ async def three_troubles_at_once_are_two_pages(at: Stack) -> None:
     assert len(at.sent.pages) == 4
 
 
+async def a_theft_is_one_page(at: Stack) -> None:
+    """Units that work for another's account hash as before: no other alert sees it, and it resolves with them."""
+    who = {"containers": ["C4"], "share": 0.5}
+    await at.order("POST", "/faults", {"fault": "pool_hijacked", "values": {"restarts": False}, "who": who})
+    await at.pages_until("MiningHashrateDiverted", "firing")
+    await at.order("DELETE", "/faults")
+    await at.pages_until("MiningHashrateDiverted", "resolved")
+    # A message may repeat what fires: each counts once.
+    assert list(dict.fromkeys(each for page in at.sent.pages for each in page)) == [
+        Notified("firing", "MiningHashrateDiverted", ""),
+        Notified("resolved", "MiningHashrateDiverted", ""),
+    ]
+    assert re.fullmatch(r"alpha: \d units, [\d.]+ [PT]H/s work for an address that is not yours", at.sent.summaries[0])
+
+
 async def a_killed_agent_is_one_page(at: Stack) -> None:
     """A killed agent is one page, and the site then has no totals rather than wrong ones."""
     at.agent.process.kill()
@@ -189,12 +212,13 @@ async def a_killed_agent_is_one_page(at: Stack) -> None:
 
 
 async def test_who_is_called_and_who_is_not(tmp_path: Path) -> None:
-    """A drop, a dead container and a killed agent page once each; a curtailment does not page."""
+    """A drop, a dead container, a theft and a killed agent page once each; a curtailment does not page."""
     async with stack(tmp_path) as at:
         for step in (
             a_drop_is_one_page,
             a_curtailment_of_that_size_is_none,
             a_dead_container_is_one_page,
+            a_theft_is_one_page,
             a_killed_agent_is_one_page,
         ):
             await step(at)

@@ -63,6 +63,9 @@ TABLE = (
     Fault(name="pool_dead"),
     Fault(name="pool_dead", values={"pools": 2}, after_s=SETTLED_S),
     Fault(name="work_diverted", after_s=SETTLED_S, breaks=("pools_sum_to_the_shares",)),
+    Fault(name="fee_turn", after_s=SETTLED_S, breaks=("pools_sum_to_the_shares",)),
+    Fault(name="pool_hijacked", after_s=SETTLED_S),
+    Fault(name="pool_hijacked", values={"restarts": False}, after_s=SETTLED_S, breaks=("pools_sum_to_the_shares",)),
     Fault(name="firmware_changed", after_s=SETTLED_S),
     # Of the wire.
     Fault(name="down", breaks=UNREACHED),
@@ -105,6 +108,8 @@ TABLE = (
         values={"are_boards_too": True, "is_longer_too": True},
         breaks=("rate_is_within_the_ideal", "work_fits_the_average"),
     ),
+    Fault(name="over_reports", breaks=("work_fits_the_average",)),
+    Fault(name="late_shares"),
     Fault(name="total_zero", breaks=("boards_sum_to_the_rate",)),
     Fault(
         name="total_zero", values={"is_longer_too": True}, breaks=("boards_sum_to_the_rate", "work_fits_the_average")

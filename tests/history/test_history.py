@@ -446,7 +446,7 @@ def damaged(path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "taken_over"), [("garbage", 0), ("cut", 800), ("header", 0), ("page", 1900), ("empty", None)]
+    ("kind", "taken_over"), [("garbage", 0), ("cut", 700), ("header", 0), ("page", 1900), ("empty", None)]
 )
 def test_a_damaged_file_is_kept_aside_and_begun_anew(path: Path, kind: str, taken_over: int | None) -> None:
     """A damaged file is kept under another name, and its readable rows are copied into a new one."""
@@ -579,7 +579,7 @@ def first_version(path: Path, watts: float = 700e3, minutes: int = 2) -> Row:
         watts={PowerSource.METERED: 1.0, PowerSource.ESTIMATED: watts, PowerSource.MODELLED: 800e3}, uplift_hs=PH / 3
     )
     then = {EARLIER_COLUMNS[1].get(name, name): value for name, value in zip(COLUMNS, now.values(), strict=True)}
-    assert then.pop("0.0") == 0.0
+    assert (then.pop("0.0"), then.pop("NULL")) == (0.0, None)
     write_history(path, migrations=MIGRATIONS[:1]).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("INSERT INTO names VALUES (1, 'C1')")
@@ -622,6 +622,45 @@ def test_an_upgraded_file_is_written_on(path: Path) -> None:
         (quarter,) = [row_from(values) for chunk in file.chunks(AT, AT + 900, "C1") for values in chunk]
     assert quarter.watts[PowerSource.MEASURED] == 2.5e5
     assert quarter.watts[PowerSource.ESTIMATED] == 3.5e5
+
+
+def third_version(path: Path) -> Row:
+    """Write a minute as the release before judgement did, and one that a wrong clock dated ahead; return the first."""
+    now = row(uplift_hs=PH / 3, delivered_hs=45 * PH, delivered_s=30.0)
+    write_history(path, migrations=MIGRATIONS[:3]).close()
+    then = {name: value for name, value in zip(COLUMNS, now.values(), strict=True) if name not in EARLIER_COLUMNS[3]}
+    names, places = ", ".join(then), ", ".join("?" * len(then))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"INSERT INTO site ({names}) VALUES ({places})", tuple(then.values()))  # noqa: S608
+        connection.execute("INSERT INTO facts VALUES ('site', 'alpha')")
+        connection.execute(f"CREATE TABLE aside_site AS SELECT 0.0 AS aside_at, {names} FROM site WHERE FALSE")  # noqa: S608
+        connection.execute(
+            f"CREATE TABLE aside_containers AS SELECT 0.0 AS aside_at, {names}, container FROM containers WHERE FALSE"  # noqa: S608
+        )
+        connection.execute("CREATE TABLE aside_changes AS SELECT 0.0 AS aside_at, * FROM changes WHERE FALSE")
+        ahead = then | {"at": AT + DAY_S}
+        insert = f"INSERT INTO aside_site VALUES ({AT}, {places})"  # noqa: S608
+        connection.execute(insert, tuple(ahead.values()))
+        connection.commit()
+    return now
+
+
+def test_minutes_of_before_were_not_judged(path: Path) -> None:
+    """The upgrade keeps every bit; an earlier minute says nothing of diverted work, and what was aside comes back."""
+    expected = third_version(path)
+    with closing(write_history(path)) as file:
+        assert [list(chunk) for chunk in file.chunks(AT, AT + 60)] == [[expected.values()]]
+        judged = replace(expected, at=AT + 60, judged_s=60.0, diverted_hs=PH)
+        file.claim(site="alpha", zone="UTC")
+        file.write(site=[judged.values()], containers=[("C1", judged.values())])
+        file.tidy(now=AT + DAY_S + 60, keep_days=400, max_bytes=1 << 40)
+        (mean,) = file.rows(AT, AT + 120, 120)
+        assert (mean.judged_s, mean.diverted_hs) == (60.0, PH)
+        (back,) = [row_from(values) for chunk in file.chunks(AT + DAY_S, 1e12) for values in chunk]
+        assert back.values() == replace(expected, at=AT + DAY_S).values()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO pool_credits VALUES ('own', 0, 3600, 1e15, 3700)")
+        assert connection.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_a_damaged_file_of_the_first_release_is_salvaged(path: Path) -> None:

@@ -156,12 +156,18 @@ def test_rows_keep_the_identity() -> None:
 def test_a_row_reads_back() -> None:
     """A row converts to values in the order of the columns, and back."""
     whole = row(
-        delivered_hs=45 * PH, delivered_s=30.0, delivered_deployed_hs=47 * PH, simulated_units=3.0, uplift_hs=1e12
+        delivered_hs=45 * PH,
+        delivered_s=30.0,
+        delivered_deployed_hs=47 * PH,
+        simulated_units=3.0,
+        uplift_hs=1e12,
+        diverted_hs=2 * PH,
+        judged_s=20.0,
     )
     read = row_from(whole.values())
     assert read.values() == whole.values()
     assert dict(zip(COLUMNS, whole.values(), strict=True))["units_unreachable"] == 15.0
-    assert len(set(COLUMNS)) == len(COLUMNS) == len(MEANS) + 5
+    assert len(set(COLUMNS)) == len(COLUMNS) == len(MEANS) + 7
 
 
 def test_means_are_weighted_by_time() -> None:

@@ -249,6 +249,10 @@ UNIT_ROWS = (
     ),
     # Stock firmware has no pool of its own: the shares are missing, and nothing else.
     Row(fault="work_diverted", state=HASHING, why="hashing", series=WHOLE),
+    Row(fault="fee_turn", state=HASHING, why="hashing", series=WHOLE),
+    # Without an allow-list a stranger's pool is one like any other; `test_pool_hijack` has one.
+    Row(fault="pool_hijacked", after_s=600.0, state=HASHING, why="hashing", through=RESTART, series=WHOLE),
+    Row(fault="pool_hijacked", values={"restarts": False}, state=HASHING, why="hashing", series=WHOLE),
     Row(
         fault="firmware_changed",
         after_s=600.0,
@@ -270,6 +274,9 @@ AS_IT_IS: dict[str, Any] = {"state": HASHING, "why": "hashing", "series": WHOLE}
 MEASURED = {RATE: near(PLATE_HS), POWER + '{source="measured"}': near(3500.0)}
 ESTIMATED = {RATE: near(PLATE_HS), POWER + '{source="estimated"}': near(3500.0)}
 
+# Modelled power follows the reported rate.
+OVER = {RATE: near(1.08 * PLATE_HS), POWER + '{source="modelled"}': near(1.08 * 3500.0)}
+
 CONTRADICTION_ROWS = (
     Row(fault="zero_watts", **AS_IT_IS),
     Row(fault="zero_watts", values={"watts": 12}, **AS_IT_IS),
@@ -279,6 +286,8 @@ CONTRADICTION_ROWS = (
     Row(fault="rate_spike", **AS_IT_IS),
     Row(fault="rate_spike", values={"factor": 2.5, "are_boards_too": True}, **AS_IT_IS),
     Row(fault="rate_spike", values={"is_longer_too": True}, **AS_IT_IS),
+    Row(fault="over_reports", **(AS_IT_IS | {"series": WHOLE | OVER})),
+    Row(fault="late_shares", **AS_IT_IS),
     Row(fault="total_zero", **AS_IT_IS),
     Row(fault="total_zero", values={"is_longer_too": True}, **AS_IT_IS),
     Row(fault="board_unit", **AS_IT_IS),

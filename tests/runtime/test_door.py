@@ -92,6 +92,25 @@ async def test_a_reload_changes_who_is_an_operator(tmp_path: Path) -> None:
     assert door._role("ben") == "operator"
 
 
+async def test_a_wrong_web_configuration_does_not_keep_a_ledger_from_being_reloaded(tmp_path: Path) -> None:
+    """While the server keeps its last good users, configuration and ledger are taken over; a start still refuses it."""
+    path = site(tmp_path, 'config_file = "web.yml"\n')
+    agent = Agent(load_setup(path))
+    door = new_door(lambda: agent.setup, agent.metrics)
+    site(tmp_path, 'config_file = "web.yml"\noperators = ["ben"]\n')
+    second = "u2,S21,200,127.77.0.2,C1,R1,2,2025-01-01,,deployed\n"
+    (tmp_path / "ledger.csv").write_text(HEAD + UNIT + second, encoding="utf-8")
+    written(tmp_path, WRONG)
+    async with agent.polling():
+        assert await agent.in_force.reload() == ()
+        assert len(agent.tracker) == 2
+    assert (door._role("ben"), door.is_in_force) == ("operator", False)
+    site(tmp_path, 'config_file = "web.yml"\noperators = ["eve"]\n')
+    written(tmp_path, WRONG)
+    assert "web.operators = 'eve'" in refusal(lambda: read_again(agent.setup))
+    assert "a bcrypt hash is expected" in refusal(lambda: load_setup(path))
+
+
 def said_at_start(setup: Setup) -> list[str]:
     """Return what the log says of an open server."""
     with structlog.testing.capture_logs() as lines:

@@ -250,3 +250,39 @@ def _blocks(pid: int, signal_number: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     blocked = next(line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
     return bool(int(blocked, 16) & 1 << signal_number - 1)
+
+
+ALLOWED = '[[pools.allowed]]\nname = "own"\nurls = ["*.pool.example"]\naccounts = ["site"]\n'
+
+
+async def test_a_reload_puts_the_allow_list_in_force(tmp_path: Path) -> None:
+    """Units are asked for their pools from then on, and judged with their next polls; the same list stays the same."""
+    agent = _agent(tmp_path)
+    config = tmp_path / "site.toml"
+    async with agent.polling():
+        assert (agent.tracker.allow, agent.poller.pools_every) == (None, None)
+        config.write_text(CONFIG + ALLOWED, encoding="utf-8")
+        await agent.reload()
+        allow = agent.tracker.allow
+        assert allow is not None
+        assert agent.poller.pools_every == 5
+        await agent.reload()
+        assert agent.tracker.allow is allow
+        config.write_text(CONFIG, encoding="utf-8")
+        await agent.reload()
+        assert (agent.tracker.allow, agent.poller.pools_every) == (None, None)
+
+
+def test_an_entry_for_an_owner_that_the_ledger_does_not_have_is_refused(tmp_path: Path) -> None:
+    """A misspelt owner would have its units' work called diverted."""
+    ledger = LEDGER.replace(",status", ",status,owner").replace(",deployed\n", ",deployed,North\n")
+    (tmp_path / "ledger.csv").write_text(ledger, encoding="utf-8")
+    config = tmp_path / "site.toml"
+    config.write_text(f'{CONFIG}{ALLOWED}owner = "Nroth"\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_setup(config)
+    assert [str(mistake) for mistake in refused.value.mistakes] == [
+        f"{config}: pools.allowed[0].owner = 'Nroth': no owner of the ledger; did you mean North?"
+    ]
+    config.write_text(f'{CONFIG}{ALLOWED}owner = "North"\n', encoding="utf-8")
+    assert load_setup(config).allow is not None

@@ -29,11 +29,17 @@ SHORT_S = 0.1
 
 
 def breaking(
-    unit_id: str, memory: object, *, nameplate: Nameplate | None = None, slow_every: int, wall: Callable[[], float]
+    unit_id: str,
+    memory: object,
+    *,
+    nameplate: Nameplate | None = None,
+    slow_every: int,
+    pools_every: int | None = None,
+    wall: Callable[[], float],
 ) -> Conversation:
     """Ask once and fail by a bug, with the reply in a local of the frame."""
     reply = yield b"x"
-    raise ZeroDivisionError(unit_id, memory, nameplate, slow_every, wall, reply)
+    raise ZeroDivisionError(unit_id, memory, nameplate, slow_every, pools_every, wall, reply)
 
 
 BROKEN = Reader(name="broken", new_memory=list, converse=breaking)

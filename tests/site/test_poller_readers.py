@@ -22,10 +22,16 @@ S21 = Nameplate(model="S21", hashrate_hs=200e12, cooling="air", source="test")
 
 # A complete reader: one request, one number, and the rates so far as its memory.
 def converse(
-    unit_id: str, memory: list[int], *, nameplate: Nameplate | None = None, slow_every: int, wall: Callable[[], float]
+    unit_id: str,
+    memory: list[int],
+    *,
+    nameplate: Nameplate | None = None,
+    slow_every: int,
+    pools_every: int | None = None,
+    wall: Callable[[], float],
 ) -> Conversation:
     """Ask a toy unit for its rate in H/s; the uptime is the number of polls."""
-    assert (slow_every, nameplate is not None) == (6, True)
+    assert (slow_every, pools_every, nameplate is not None) == (6, 3, True)
     rate = yield b"rate?"
     memory.append(int(rate.rstrip(b"\0")))
     return UnitReading(
@@ -48,6 +54,7 @@ class Polled:
             schedule=Schedule(interval_s=10.0, backoff_max_s=10.0, jitter=lambda: 1.0),
             bounds=Bounds(healthy=4, sick=4),
             slow_every=6,
+            pools_every=3,
             on_poll=lambda poll, _: self.polls.append(poll),
             on_skipped=lambda reason, polls: pytest.fail(f"{polls} polls skipped: {reason}"),
             wall=lambda: AT,

@@ -273,6 +273,8 @@ def exact_sums(fleet: Iterable[UnitStatus]) -> dict[str, Any]:
             for status in fleet
             if status.is_overdue and not status.is_known
         ),
+        "diverted_units": None,
+        "diverted_hs": None,
         "units_by_reason": dict(Counter(status.reason for status in fleet if status.reason is not Reason.HASHING)),
     }
 

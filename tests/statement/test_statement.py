@@ -13,6 +13,7 @@ from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.history.credits import PoolCredit
 from agent.history.export import site_lines
 from agent.history.minutes import Row, Totals, Values
 from agent.history.reader import read_history
@@ -31,14 +32,22 @@ OCTOBER = (AT, unix("2025-11-01"))
 class Kept:
     """A history in memory."""
 
-    def __init__(self, rows: Sequence[Row], site: str = "alpha") -> None:
-        self.site = site
+    def __init__(self, rows: Sequence[Row], site: str = "alpha", credits_: Sequence[PoolCredit] = ()) -> None:
+        self.site, self._credits = site, credits_
         self._values = [each.values() for each in rows]
 
     def chunks(self, start: float, end: float) -> list[list[Values]]:
         """Return the rows of a span of time, in one chunk."""
         chunk = [values for values in self._values if start <= (values[0] or 0) < end]
         return [chunk] if chunk else []
+
+    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
+        """Return the windows of pools that touch a span of time."""
+        return [
+            each
+            for each in self._credits
+            if each.window.start < end and each.window.end > start and each.fetched <= known_by
+        ]
 
     def span(self) -> tuple[int, int] | None:
         """Return the starts of the first row and of the last."""
@@ -374,8 +383,8 @@ def test_a_statement_survives_its_json() -> None:
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "names no site"),
-        (("format",), 3, "statement format 3, this version reads 2"),
-        (("parts", 0, "inputs", "digest_format"), 3, "digest format 3 of alpha is unknown"),
+        (("format",), 4, "statement format 4, this version reads 3"),
+        (("parts", 0, "inputs", "digest_format"), 4, "digest format 4 of alpha is unknown"),
         (("period",), 7, "not a statement in JSON"),
     ],
 )
@@ -448,7 +457,7 @@ def test_a_statement_of_the_first_release_still_holds() -> None:
     assert decode(msgspec.json.encode(old), "s.json") == old
     assert old.figures == stated(rows).figures
     combined = combine([old, stated(rows, site="beta")], now=LATER)
-    assert [part.inputs.digest_format for part in combined.parts] == [1, 2]
+    assert [part.inputs.digest_format for part in combined.parts] == [1, 3]
     assert decode(msgspec.json.encode(combined), "s.json") == combined
     rows[7] = hours(rows[7].at, rows[7].at + 1, watts=watts)[0]
     wrong = verify(old, Kept(rows), parse_period("2025-10", ZoneInfo("UTC")))
@@ -545,6 +554,33 @@ def test_formats() -> None:
     assert all(f"\n{name}" in csv for name in StatementFigures.__struct_fields__)
     assert "dated ledger" in " ".join(table.split())
     assert "*Method.*" in markdown
+
+
+def test_diverted_hashrate_has_a_line_where_it_was_judged() -> None:
+    """Its mean is over the judged time, its share of operating; it is no loss, and the line says for how long."""
+    days = 31
+    quiet = hours(AT, AT + 21 * DAY_S)
+    judged = hours(AT + 21 * DAY_S, AT + days * DAY_S, judged_s=3600.0, diverted_hs=2.3 * PH)
+    statement = stated([*quiet, *judged])
+    figures = statement.figures
+    assert (figures.diverted_hs, figures.diverted_ratio) == (2.3 * PH, pytest.approx(0.05))
+    assert figures.judged_ratio == pytest.approx(10 / days)
+    assert figures.deployed_hs - figures.lost_hs + figures.uplift_hs == pytest.approx(figures.operating_hs)
+    assert shown(statement)["Diverted to other pools"] == (
+        "2.30 PH/s",
+        "5.00 %",
+        "of operating; judged 14,400 minutes, 32.26 % of the time watched",
+    )
+    assert "Diverted to other pools" not in shown(stated(hours(*OCTOBER)))
+    assert stated(hours(*OCTOBER)).figures.diverted_hs is None
+
+
+def test_a_combination_takes_the_share_of_the_sites_that_judged() -> None:
+    """A site without an allow-list says nothing of where its work went, and does not thin out the other's share."""
+    one = stated(hours(*OCTOBER, judged_s=3600.0, diverted_hs=4.6 * PH))
+    both = combine([one, stated(hours(*OCTOBER), site="beta")], now=LATER)
+    assert (both.figures.diverted_hs, both.figures.diverted_ratio) == (4.6 * PH, pytest.approx(0.1))
+    assert both.figures.judged_ratio == pytest.approx(0.5)
 
 
 def test_every_figure_follows_from_the_parts() -> None:

@@ -143,9 +143,9 @@ _TOO_WIDE = """() => {
 
 
 @asynccontextmanager
-async def chromium(driver: Playwright) -> AsyncIterator[Browser]:
-    """Run Debian's Chromium inside the block."""
-    browser = await driver.chromium.launch(executable_path=CHROMIUM, args=list(LAUNCH))
+async def chromium(driver: Playwright, *options: str) -> AsyncIterator[Browser]:
+    """Run Debian's Chromium inside the block, with further options of its command line."""
+    browser = await driver.chromium.launch(executable_path=CHROMIUM, args=[*LAUNCH, *options])
     try:
         yield browser
     finally:

@@ -42,6 +42,8 @@ def figures(
     *,
     losses_phs: Mapping[str, float] | None = None,
     known_phs: float | None = None,
+    diverted_units: int | None = None,
+    diverted_phs: float | None = None,
 ) -> ReportedFigures:
     """Return figures in PH/s whose sums agree; what no loss explains is uplift."""
     losses = {"stopped": max(0.0, deployed_phs - operating_phs)} if losses_phs is None else losses_phs
@@ -53,6 +55,8 @@ def figures(
         losses_hs={cause: loss_phs * PHS for cause, loss_phs in losses.items()},
         units=int(deployed_phs),
         operational_efficiency_ratio=operating_phs / deployed_phs if deployed_phs else None,
+        diverted_units=diverted_units,
+        diverted_hs=None if diverted_phs is None else diverted_phs * PHS,
     )
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from exporter_cases import AT, board, entry, reading, status
 from hostile_site import hostile_source
+from msgspec import structs
 from page_apis import repairs_over, walk_list_of
 from simulated_site import FAULT_AFTER_S, HOUR_S, START, ZONE, SimulatedSite
 from web_site import source
+from work_cases import DIVERTED, LISTED
 
 from agent.errors import DeadlineError, UnreachableError
 from agent.exporters.web import server as web
@@ -35,6 +37,7 @@ FAULTS: tuple[tuple[Fault, str], ...] = (
     (PoolDead(pools=2), "unit=C3-R02-05"),
 )
 DARK: tuple[Fault, str] = (PowerOff(), "container=C2")
+BREAKER: tuple[Fault, str] = (PowerOff(), "rack=C3-R04")
 CURTAILED: tuple[Fault, str] = (Asleep(is_curtailed=True), "container=C1")
 CALL = Event(
     id="call-14",
@@ -52,8 +55,8 @@ def healthy(folder: Path) -> web.Source:
 
 
 def dark_container(folder: Path) -> web.Source:
-    """Return the same site with one container without power."""
-    return SimulatedSite(units=UNITS, containers=CONTAINERS, faults=(*FAULTS, DARK)).source(folder)
+    """Return the same site with one container without power, and one rack of another."""
+    return SimulatedSite(units=UNITS, containers=CONTAINERS, faults=(*FAULTS, DARK, BREAKER)).source(folder)
 
 
 def curtailed(folder: Path) -> web.Source:
@@ -120,9 +123,13 @@ def source_of_many(statuses: Sequence[UnitStatus]) -> web.Source:
 
 
 def many_units(units: int) -> list[UnitStatus]:
-    """Return statuses of units in containers of ten racks of 40; rates differ, and 3 % of the units lack something."""
+    """Return statuses of units in containers of ten racks of 40; rates differ, and 3 % of the units lack something.
+
+    One unit of each container works for another's account.
+    """
     rng = random.Random(1)
-    return [_one_of_many(number, rng) for number in range(units)]
+    made = [_one_of_many(number, rng) for number in range(units)]
+    return [structs.replace(one, work=DIVERTED if number % 400 == 7 else LISTED) for number, one in enumerate(made)]
 
 
 def _one_of_many(number: int, rng: random.Random) -> UnitStatus:

@@ -7,6 +7,7 @@ from simulated_wire import Alone, asked
 
 from agent.errors import PollError
 from agent.site.ledger.entries import LedgerEntry, Place
+from agent.site.pools.allow import AllowList
 from agent.site.tracker import Tracker
 from agent.unit import registry
 from agent.unit.nameplate import shipped_catalogue
@@ -42,6 +43,8 @@ class Polled:
         slow_every: Share counters are requested in every n-th poll.
         farm: The farm they are in; for units on their own none.
         reader: Reads all units; that of stock firmware, or the one that asks each what it runs.
+        allow: The site's allow-list of pools; None to judge none.
+        pools_every: Pools are requested alone in every n-th poll; None not to.
     """
 
     def __init__(
@@ -52,10 +55,13 @@ class Polled:
         slow_every: int = 30,
         reader: AnyReader = registry.DEFAULT,
         farm: Farm | Alone = ALONE,
+        allow: AllowList | None = None,
+        pools_every: int | None = None,
     ) -> None:
         self._farm = farm
         self.units = tuple(units)
-        self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at)
+        self.tracker = Tracker(map(declared, self.units), stale_after_s=30.0, at=at, allow=allow)
+        self._pools_every = pools_every
         self._nameplates = {unit.identity.unit_id: declared(unit).nameplate for unit in self.units}
         self._reader = reader
         self._memories: dict[str, Any] = {unit.identity.unit_id: reader.new_memory() for unit in self.units}
@@ -77,9 +83,9 @@ class Polled:
             self._reader.on_failed(memory, failure)
         return Poll(unit_id=unit_id, at=at, took_s=0.02, reading=reading, error=error)
 
-    def sweep(self, at: float) -> None:
-        """Poll every unit at `at` and record the results."""
-        for unit in self.units:
+    def sweep(self, at: float, units: Iterable[Unit] | None = None) -> None:
+        """Poll every unit, or those given, at `at` and record the results."""
+        for unit in self.units if units is None else units:
             self.tracker.record(self.poll(unit, at), clock_s=at)
         self.tracker.refresh(at=at, clock_s=at)
 
@@ -89,6 +95,7 @@ class Polled:
             memory,
             nameplate=self._nameplates.get(unit_id),
             slow_every=self._slow_every,
+            pools_every=self._pools_every,
             wall=lambda: at,
         )
         request = next(talk)

@@ -5,9 +5,11 @@ from typing import Any
 
 from site_cases import AT, STALE_AFTER_S, TH, board, entry, reading
 
+from agent.config.pool_patterns import parse_url_pattern
 from agent.errors import DeadlineError, UnreachableError
 from agent.site.curtailment.events import Curtailments
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.pools.allow import AllowEntry, AllowList
 from agent.site.repairs.book import RepairBook
 from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Rules, Symptom
@@ -19,6 +21,9 @@ MINUTE_S = 60.0
 RULES = Rules(after_s=dict.fromkeys(Symptom, 300.0) | {Symptom.CONTAINER_DARK: 60.0}, calm_s=300.0)
 DEAD = PoolReading(index=0, status="Dead", is_active=False)
 ALIVE = PoolReading(index=0, status="Alive", is_active=True)
+OURS = PoolReading(index=0, status="Alive", is_active=True, url="stratum+tcp://pool.example:3333", user="ours.1")
+THEIRS = PoolReading(index=0, status="Alive", is_active=True, url="stratum+tcp://evil.example:3333", user="theirs.1")
+ALLOWED = AllowList([AllowEntry(name="main", urls=(parse_url_pattern("pool.example"),), accounts=("ours",))])
 
 
 def _warm(slot: int, celsius: float, **changes: Any) -> BoardReading:
@@ -38,6 +43,8 @@ CONDITIONS: Mapping[str, Mapping[str, Any] | Exception] = {
     "hot boards": {"boards": tuple(board(slot, pcb_celsius=(70.0, 82.0)) for slot in range(3))},
     "pools dead, hashing": {"pools": (DEAD,)},
     "pools dead, stopped": {"hashrate_5s_hs": 0 * TH, "pools": (DEAD,)},
+    "working for us": {"pools": (OURS,)},
+    "working for them": {"pools": (THEIRS,)},
     "stopped": {"hashrate_5s_hs": 0 * TH},
     "asleep": {"hashrate_5s_hs": 0 * TH, "mode": Mode.SLEEP},
     "fan 2 stands, stopped": {"fan_rpm": (6000.0, 0.0, 6000.0, 6000.0), "hashrate_5s_hs": 0 * TH},
@@ -105,7 +112,10 @@ class Aisle:
 
     def reading(self, unit_id: str, changes: Mapping[str, Any]) -> UnitReading:
         """Return what a unit reports now."""
-        return reading(unit_id, **{"at": self.at, "uptime_s": 86_400.0 + self.clock_s} | changes)
+        now = {"at": self.at, "uptime_s": 86_400.0 + self.clock_s}
+        # Asked for anew: the same object would be what was told before.
+        pools = {"pools": (*changes["pools"],)} if "pools" in changes else {}
+        return reading(unit_id, **now | changes | pools)
 
     def listed(self) -> list[tuple[str, Symptom, str]]:
         """Return the open entries: unit or container, symptom, words."""

@@ -36,22 +36,37 @@ class SitePast:
         zone: The site's time zone.
         now: Unix time at which the past ends, s.
         statuses: Every unit now.
+        days_of: How many of the units that lack something have a day in memory; None for every unit.
+        step_s: Time that one row of the history covers, s.
     """
 
-    def __init__(self, path: Path, *, site: str, zone: ZoneInfo, now: float, statuses: Iterable[UnitStatus]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        site: str,
+        zone: ZoneInfo,
+        now: float,
+        statuses: Iterable[UnitStatus],
+        days_of: int | None = 40,
+        step_s: int = SLOT_S,
+    ) -> None:
         statuses = list(statuses)
         self._path, self._site = path, site
         self._trends = TrendReader(lambda: path, lambda: zone)
         deployed_hs = sum(one.entry.nameplate.hashrate_hs for one in statuses)
-        write(path, rows_before(now, deployed_hs, len(statuses)), site=site, zone=zone.key)
+        write(path, rows_before(now, deployed_hs, len(statuses), step_s), site=site, zone=zone.key)
         with closing(write_history(path)) as file:
             file.write(changes=[change for one in statuses for change in changes_of(one, now)])
         self.recent = RecentDays()
-        troubled = [one for one in statuses if one.losses and one.reading is not None][:40]
+        troubled = [one for one in statuses if one.losses and one.reading is not None][:days_of]
+        others = [] if days_of is not None else [one for one in statuses if not one.losses or one.reading is None]
         for slot in range(SLOTS):
             self.recent.set_time(now - (SLOTS - 1 - slot) * SLOT_S)
             for one in troubled:
                 self.recent.on_status(one if slot > SLOTS - 8 else _as_before(one, slot))
+            for one in others:
+                self.recent.on_status(one)
 
     def fields(self, now: Callable[[], float]) -> dict[str, Any]:
         """Return the fields of a web server's source that show the past, as of `now()`."""
@@ -74,19 +89,19 @@ class SitePast:
             return reader.latest_changes(unit_id, start, 50)
 
 
-def rows_before(now: float, deployed_hs: float, units: int) -> list[Row]:
-    """Return a month of a site near 93 % with a curtailed evening, and two gaps."""
+def rows_before(now: float, deployed_hs: float, units: int, step_s: int = SLOT_S) -> list[Row]:
+    """Return a month of a site near 93 % with a curtailed evening, and two gaps; a row covers `step_s`, s."""
     end = int(now // HOUR_S) * HOUR_S
     ages = range(DAYS * 24, 0, -1)
     return [
-        _row(end - hours * HOUR_S + part, deployed_hs, units)
+        _row(end - hours * HOUR_S + part, deployed_hs, units, step_s)
         for hours in ages
         if hours not in GAP_HOURS and hours // 24 not in GAP_DAYS
-        for part in range(0, HOUR_S, SLOT_S)
+        for part in range(0, HOUR_S, step_s)
     ]
 
 
-def _row(at: int, deployed_hs: float, units: int) -> Row:
+def _row(at: int, deployed_hs: float, units: int, step_s: int) -> Row:
     wave = math.sin(at / DAY_S * math.tau)
     is_curtailed = at % (3 * DAY_S) < 4 * HOUR_S
     lost_hs = {
@@ -96,8 +111,8 @@ def _row(at: int, deployed_hs: float, units: int) -> Row:
     }
     return row(
         at,
-        span_s=SLOT_S,
-        watched_s=float(SLOT_S),
+        span_s=step_s,
+        watched_s=float(step_s),
         units=float(units),
         deployed_hs=deployed_hs,
         operating_hs=deployed_hs - sum(lost_hs.values()),

@@ -41,12 +41,12 @@ def figures(*fleet: Any, metered: Metered = UNMETERED, delivered: Delivered = NO
             figures(C1, C2, delivered=Delivered(390e12, 400e12, None, 0.0)),
             (
                 "power: 6.80 kW (51 % estimated +-5 %, 49 % modelled +-5 %); 17.16 J/TH over 100.0 % of deployed;"
-                " 390.00 TH/s credited by pools over 1 h, covering 100.0 % of deployed"
+                " 390.00 TH/s delivered to pools over 1 h, covering 100.0 % of deployed"
             ),
         ),
         (
             figures(gone_silent(), delivered=Delivered(190e12, 200e12, 189e12, 200e12)),
-            "power: 189.00 TH/s credited by pools over 24 h, covering 100.0 % of deployed",
+            "power: 189.00 TH/s delivered to pools over 24 h, covering 100.0 % of deployed",
         ),
     ],
 )
@@ -75,6 +75,6 @@ def test_tiles_say_the_same() -> None:
     assert power_tiles(site) == [
         ("Power", "3.60 kW", "all metered"),
         ("Energy efficiency", "17.50 J/TH", "over 100.0 % of deployed"),
-        ("Credited by pools", "189.00 TH/s", "over 24 h, covering 100.0 % of deployed"),
+        ("Delivered to pools", "189.00 TH/s", "over 24 h, covering 100.0 % of deployed"),
     ]
     assert power_tiles(figures(gone_silent())) == []

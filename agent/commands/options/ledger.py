@@ -140,6 +140,7 @@ def set_unit(
     power_w: Annotated[str | None, typer.Option(help="Its rated power, W.")] = None,
     boards: Annotated[str | None, typer.Option(help="Its hashboards.")] = None,
     chips_per_board: Annotated[str | None, typer.Option(help="Chips on each of them.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Whose unit it is, at a site that hosts units of others.")] = None,
     is_new: Annotated[bool, typer.Option("--new", help="Deploy a unit that is not in the ledger.")] = False,
     is_removed: Annotated[bool, typer.Option("--removed", help="Remove the unit.")] = False,
     is_swap: Annotated[

@@ -6,24 +6,25 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from agent.exporters.mqtt.changes import Change
 from agent.exporters.mqtt.messages import (
-    AgentHealth,
     AgentMessage,
     CanaryMessage,
     ContainerMessage,
-    CurtailmentChanged,
+    CreditedFigures,
     Envelope,
     ErrorMessage,
     EventMessage,
     FiguresMessage,
     GroupFigures,
     Loss,
-    UnitChanged,
+    PoolSums,
     UnitFacts,
     UnitMessage,
     UnitsMessage,
 )
 from agent.exporters.mqtt.topics import Topics
+from agent.site.credited.account import AccountCredit
 from agent.site.energy import Energy
 from agent.site.status import UnitStatus
 from agent.site.totals import Figures, SiteFigures
@@ -86,6 +87,8 @@ class Composer:
             delivered_1h_deployed_hs=figures.delivered_1h_deployed_hs,
             delivered_24h_hs=figures.delivered_24h_hs,
             delivered_24h_deployed_hs=figures.delivered_24h_deployed_hs,
+            pool_accounts=[credited(account) for account in figures.credited],
+            pools=None if figures.pools is None else PoolSums(**figures.pools._asdict()),
         )
 
     def container(self, container: str, figures: Figures, energy: Energy, *, interval_s: float) -> bytes:
@@ -108,7 +111,7 @@ class Composer:
         units = [facts(status) for status in statuses]
         return self._compose_next(UnitsMessage, self.topics.units, at, units=units)
 
-    def event(self, event: UnitChanged | CurtailmentChanged | AgentHealth, *, at: float) -> bytes:
+    def event(self, event: Change, *, at: float) -> bytes:
         """Return a message about a change."""
         return self._compose_next(EventMessage, self.topics.events, at, event=event)
 
@@ -135,6 +138,18 @@ class Composer:
 def group(figures: Figures) -> GroupFigures:
     """Return one group's sums as they are published."""
     return msgspec.convert(figures, GroupFigures, from_attributes=True)
+
+
+def credited(account: AccountCredit) -> CreditedFigures:
+    """Return one account's credited hashrate as it is published."""
+    return CreditedFigures(
+        name=account.name,
+        credited_1h_hs=account.hour.credited_hs,
+        reported_1h_hs=account.hour.reported_hs,
+        credited_24h_hs=account.day.credited_hs,
+        reported_24h_hs=account.day.reported_hs,
+        verdict_24h=account.day.verdict,
+    )
 
 
 def facts(status: UnitStatus) -> UnitFacts:
@@ -166,4 +181,5 @@ def facts(status: UnitStatus) -> UnitFacts:
         hottest_pcb_celsius=fresh.hottest_pcb_celsius if fresh is not None else None,
         uptime_s=fresh.uptime_s if fresh is not None else None,
         error_reason=status.error.reason if status.error is not None else None,
+        pool_class=status.work.pool_class if status.work is not None else None,
     )

@@ -14,12 +14,13 @@ import structlog
 from msgspec import structs
 
 from agent.exporters.broker_numbers import BrokerNumbers
+from agent.exporters.mqtt.changes import AgentHealth, Change, Subject, UnitChanged
 from agent.exporters.mqtt.composer import Composer
 from agent.exporters.mqtt.connection import Received
 from agent.exporters.mqtt.gateway import read_percent
-from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, AgentHealth, CurtailmentChanged, Subject, UnitChanged
+from agent.exporters.mqtt.messages import UNITS_A_MESSAGE
 from agent.exporters.mqtt.meters import MqttMeters
-from agent.exporters.mqtt.news import CurtailmentNews, HealthNews, is_news
+from agent.exporters.mqtt.news import CurtailmentNews, HealthNews, WorkNews, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.outlet import Outlet, Units
 from agent.site.curtailment.events import Event
@@ -76,6 +77,7 @@ class MqttExporter:
         self._is_batched = any(outlet.units == "batches" for outlet in outlets)
         self._curtailment_news = CurtailmentNews()
         self._health_news = HealthNews()
+        self._work_news = WorkNews()
         self._lapsed: set[str] = set()
         for outlet in self.outlets:
             self._listen_to(outlet)
@@ -133,6 +135,10 @@ class MqttExporter:
                         why=status.why,
                     )
                 )
+        if status.work is not None:
+            change = self._work_news.change(status)
+            if change is not None:
+                self._queue_event(change)
         if not (self._is_singly or self._is_batched):
             return
         now = self._clock()
@@ -150,6 +156,7 @@ class MqttExporter:
     def remove_unit(self, unit_id: str) -> None:
         """Forget a unit that left the ledger, and delete its retained message."""
         self._states.pop(unit_id, None)
+        self._work_news.forget(unit_id)
         self._batch.pop(unit_id, None)
         if self._published.pop(unit_id, None) is not None and self._is_singly:
             self._offer(self._composer.topics.unit(unit_id), b"", to="latest")
@@ -271,7 +278,7 @@ class MqttExporter:
         self._queue_event(event)
         return True
 
-    def _queue_event(self, event: UnitChanged | CurtailmentChanged | AgentHealth) -> None:
+    def _queue_event(self, event: Change) -> None:
         payload = self._composer.event(event, at=self._wall())
         self._queue(Message(Kind.EVENT, self._composer.topics.events, payload))
 

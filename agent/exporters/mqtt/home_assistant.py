@@ -81,6 +81,7 @@ _POWER = (
 # No watt is shown without its source.
 _SOURCES = "{{ value_json.figures.watts_by_source | tojson }}"
 
+_DIVERTED = "value_json.figures.diverted_hs"
 _ENERGY = (
     "{{ none if value_json.joules_by_source | length == 0 else (value_json.joules_by_source.values() | sum) / 3.6e6 }}"
 )
@@ -99,6 +100,12 @@ _SENSORS = (
     _Sensor("coverage", "Coverage", _percent("coverage_ratio"), "%"),
     _Sensor("curtailed", "Curtailed hashrate", "{{ value_json.figures.losses_hs.curtailed / 1e12 }}", "TH/s"),
     _Sensor("unreachable", "Unreachable hashrate", "{{ value_json.figures.losses_hs.unreachable / 1e12 }}", "TH/s"),
+    _Sensor(
+        "diverted",
+        "Diverted hashrate",
+        f"{{{{ none if {_DIVERTED} is none else {_DIVERTED} / 1e12 }}}}",
+        "TH/s",
+    ),
     _Sensor("power", "Power", _POWER, "W", "power", digits=0, attributes=_SOURCES),
     # The counter begins at zero with each run of the agent, which is what this class is for.
     _Sensor("energy", "Energy", _ENERGY, "kWh", "energy", "total_increasing", digits=1, attributes=_ENERGY_SOURCES),
@@ -128,6 +135,7 @@ _PROBLEMS = (
         "f.coverage_ratio is not none",
         f"f.coverage_ratio < {COVERED_RATIO}",
     ),
+    _Problem("work_diverted", "Work diverted", "f.diverted_units is not none", "f.diverted_units > 0"),
 )
 
 

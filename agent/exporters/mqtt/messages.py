@@ -14,7 +14,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from agent.exporters.json_schemas import schema_components
-from agent.site.curtailment.orders import ScopeOrder, StartOrder
+from agent.exporters.mqtt.changes import Change
+from agent.site.credited.verdict import Verdict
+from agent.site.curtailment.orders import StartOrder
+from agent.site.pools.work import PoolClass
 from agent.site.power import PowerGap, PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState
@@ -63,6 +66,8 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
         operational_efficiency_ratio: Operating over deployed at this moment; not to be averaged or added up. Null
             while units answer and none can be read.
         coverage_ratio: Known over deployed.
+        diverted_units, diverted_hs: Units whose work goes to an address that is not the site's, and their measured
+            hashrate: a part of operating, and of no loss. Null where ``[pools]`` names no destination.
     """
 
     units: int
@@ -90,6 +95,41 @@ class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
     units_by_reason: dict[Reason, int]
     operational_efficiency_ratio: float | None
     coverage_ratio: float | None
+    diverted_units: int | None
+    diverted_hs: float | None
+
+
+class PoolSums(msgspec.Struct, frozen=True, kw_only=True):
+    """Units, and their measured hashrate, by where their work goes; never an address or an account.
+
+    Attributes:
+        units_by_class, hs_by_class: By what the destination is to the site; every class has a key.
+        units_by_entry, hs_by_entry: By the name in ``[pools]`` that the destination has.
+    """
+
+    units_by_class: dict[PoolClass, int]
+    hs_by_class: dict[PoolClass, float]
+    units_by_entry: dict[str, int]
+    hs_by_entry: dict[str, float]
+
+
+class CreditedFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pool says it credits to one account of the configuration.
+
+    Attributes:
+        name: The account's name in the configuration.
+        credited_1h_hs, credited_24h_hs: The pool's word; null if it does not say, or if its word is too old.
+        reported_1h_hs, reported_24h_hs: Mean of what its units reported over the same time; null if too little of it
+            was watched.
+        verdict_24h: What that comes to over 24 h.
+    """
+
+    name: str
+    credited_1h_hs: float | None
+    reported_1h_hs: float | None
+    credited_24h_hs: float | None
+    reported_24h_hs: float | None
+    verdict_24h: Verdict
 
 
 class FiguresMessage(Envelope, frozen=True, kw_only=True):
@@ -101,6 +141,8 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
             zero with each run, see `boot_id`.
         delivered_1h_hs, delivered_24h_hs: Hashrate credited by pools, over the units for which it is known.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
+        pool_accounts: What pools say that they credit, by account; empty where none is configured.
+        pools: Where the work goes; null where ``[pools]`` names no destination.
     """
 
     schema: Literal["hashsight.figures.v1"] = "hashsight.figures.v1"
@@ -113,6 +155,8 @@ class FiguresMessage(Envelope, frozen=True, kw_only=True):
     delivered_1h_deployed_hs: float
     delivered_24h_hs: float | None
     delivered_24h_deployed_hs: float
+    pool_accounts: list[CreditedFigures]
+    pools: PoolSums | None
 
 
 class ContainerMessage(Envelope, frozen=True, kw_only=True):
@@ -146,6 +190,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
         power_missing_reason: Why there is no such figure; null if there is one.
         hottest_chip_celsius, hottest_pcb_celsius: From a fresh reading; no chip temperature that firmware computes.
         error_reason: Why the latest poll failed.
+        pool_class: What the destination of its work is to the site; null where ``[pools]`` names none.
     """
 
     unit_id: str
@@ -172,6 +217,7 @@ class UnitFacts(msgspec.Struct, frozen=True, kw_only=True):
     hottest_pcb_celsius: float | None
     uptime_s: float | None
     error_reason: str | None
+    pool_class: PoolClass | None
 
 
 class UnitMessage(Envelope, frozen=True, kw_only=True):
@@ -189,61 +235,12 @@ class UnitsMessage(Envelope, frozen=True, kw_only=True):
     units: Annotated[list[UnitFacts], msgspec.Meta(max_length=UNITS_A_MESSAGE)]
 
 
-class UnitChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="unit_changed"):
-    """A unit entered another state."""
-
-    unit_id: str
-    container: str
-    before: UnitState
-    state: UnitState
-    reason: Reason
-    why: str
-
-
-class CurtailmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="curtailment_changed"):
-    """A curtailment was declared, began, ended, or was stopped.
-
-    Attributes:
-        what: The change.
-        target_ratio: Hashrate that is left, as a share of the nameplate.
-        scope: The units it covers; the whole site if no name is given.
-        end: Null if it lasts until it is stopped.
-    """
-
-    what: Literal["declared", "started", "ended", "stopped"]
-    id: str
-    target_ratio: float
-    scope: ScopeOrder
-    source: str
-    start: datetime
-    end: datetime | None
-
-
-Subject = Literal[
-    "outbox", "outbox_full", "gateway", "meter", "broker", "history", "curtailments", "configuration", "polling"
-]
-
-
-class AgentHealth(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent_health"):
-    """A part of the agent itself failed or recovered.
-
-    Attributes:
-        subject: The part, from a closed list.
-        is_well: True if it works as it should.
-        detail: Description in words.
-    """
-
-    subject: Subject
-    is_well: bool
-    detail: str
-
-
 class EventMessage(Envelope, frozen=True, kw_only=True):
     """A change of a unit, a curtailment or the agent itself."""
 
     schema: Literal["hashsight.event.v1"] = "hashsight.event.v1"
     previous_seq: int | None
-    event: UnitChanged | CurtailmentChanged | AgentHealth
+    event: Change
 
 
 class AgentMessage(Envelope, frozen=True, kw_only=True):

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from agent.exporters.mqtt.changes import AgentHealth, CurtailmentChanged, Subject, WorkChanged
 from agent.exporters.mqtt.composer import moment
-from agent.exporters.mqtt.messages import AgentHealth, CurtailmentChanged, Subject
 from agent.site.curtailment.events import Event, Phase
 from agent.site.curtailment.orders import ScopeOrder
 from agent.site.curtailment.windows import SCHEDULE
+from agent.site.pools.work import PoolClass
 from agent.site.status import UnitStatus
 
 DEADBAND_RATIO = 0.05
@@ -22,7 +23,11 @@ def is_news(published: UnitStatus, status: UnitStatus) -> bool:
     not publish every unit twice an interval.
     """
     # The numbers in `why` change with every poll; the reason changes with the unit.
-    is_judged_alike = published.state is status.state and published.reason is status.reason
+    is_judged_alike = (
+        published.state is status.state
+        and published.reason is status.reason
+        and published.is_diverted is status.is_diverted
+    )
     is_counted, was_counted = (one.is_fresh or one.is_overdue for one in (status, published))
     if not is_judged_alike or was_counted != is_counted:
         return True
@@ -82,6 +87,36 @@ def _curtailment_changed(what: Literal["declared", "started", "ended", "stopped"
         start=moment(event.start),
         end=None if event.end is None else moment(event.end),
     )
+
+
+class WorkNews:
+    """Units whose work is diverted now. A unit that is so when it is first seen is news as well."""
+
+    def __init__(self) -> None:
+        self._diverted: set[str] = set()
+
+    def change(self, status: UnitStatus) -> WorkChanged | None:
+        """Return the event if a unit's work became diverted or is no longer; what is not known changes nothing."""
+        unit_id, work = status.entry.unit_id, status.work
+        was_diverted = unit_id in self._diverted
+        if work is None or work.pool_class is PoolClass.UNKNOWN or work.is_diverted is was_diverted:
+            return None
+        if work.is_diverted:
+            self._diverted.add(unit_id)
+        else:
+            self._diverted.remove(unit_id)
+        return WorkChanged(
+            unit_id=unit_id,
+            container=status.entry.place.container,
+            is_diverted=work.is_diverted,
+            pool_class=work.pool_class,
+            pool=work.entry,
+            hashrate_hs=status.hashrate_hs,
+        )
+
+    def forget(self, unit_id: str) -> None:
+        """Forget a unit that left the ledger."""
+        self._diverted.discard(unit_id)
 
 
 class HealthNews:

@@ -211,6 +211,17 @@ _AGENT: tuple[Family[AgentNumbers] | Timing, ...] = (
         *("meter", "result"),
         kind=Kind.COUNTER,
     ),
+    _own(
+        "miner_agent_pool_account_readings_total",
+        "Readings of a pool's account by result: ok, or the reason of the failure.",
+        lambda own: [
+            ((account.name, result), number)
+            for account in own.pool_accounts()
+            for result, number in (("ok", account.reads), *account.failures.items())
+        ],
+        *("pool_account", "result"),
+        kind=Kind.COUNTER,
+    ),
     Timing(
         name="miner_agent_loop_lag_seconds",
         help="How late the event loop woke up a regular timer.",

@@ -14,6 +14,7 @@ from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.health import Health
+from agent.site.credited.account import AccountState
 from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
 from agent.site.mismatch import Mismatch
@@ -56,6 +57,7 @@ class AgentNumbers:
         mismatched: What units report that are another model or bin than their row, by unit.
         is_whole: True once every unit has been polled.
         meters: Returns every meter's state.
+        pool_accounts: Returns what is known of every pool's account.
         history: Health of the history writer; None without a history.
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
@@ -99,6 +101,7 @@ class AgentNumbers:
         self.mismatched: dict[str, Mismatch] = {}
         self.is_whole = False
         self.meters: Callable[[], Iterable[MeterState]] = tuple
+        self.pool_accounts: Callable[[], Iterable[AccountState]] = tuple
         self.history: Health | None = None
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures

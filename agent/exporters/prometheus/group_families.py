@@ -1,4 +1,4 @@
-"""The metric contract of groups: sums over the site and its containers, racks and models.
+"""The metric contract of groups: sums over the site and its containers, racks, models and owners.
 
 Every level exports sums only, so that several agents, or shards of one site, add up to the same totals. The two ratios
 are the exception: they are for a quick look, and their help says so.
@@ -7,7 +7,9 @@ are the exception: they are for a quick look, and their help says so.
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from agent.exporters.prometheus.credited_families import CREDITED_FAMILIES
 from agent.exporters.prometheus.family import Family, Kind, Sample
+from agent.exporters.prometheus.pool_families import POOL_FAMILIES
 from agent.exporters.prometheus.power_families import POWER_FAMILIES
 from agent.exporters.prometheus.unit_families import BY_CAUSE, BY_REASON, BY_STATE
 from agent.site.totals import Figures, SiteFigures
@@ -77,6 +79,11 @@ def _figure(
             "Nameplate of the units in each state",
             lambda sums: [(BY_STATE[state], hs) for state, hs in sums.deployed_hs_by_state.items()],
             "state",
+        ),
+        family(
+            "diverted_hashrate_hashes_per_second",
+            "Operating hashrate whose work goes to a pool that is not in the site's allow-list; absent without a list",
+            lambda sums: (((), sums.diverted_hs),),
         ),
     )
 
@@ -198,6 +205,13 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_sparse=False,
     ),
+    *_figure(
+        "owner",
+        ("owner",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_owner.items()),
+        is_sparse=True,
+    ),
+    *POOL_FAMILIES,
     *_curtailment(_SITE_LEVEL),
     *_curtailment(_CONTAINER_LEVEL),
     *_lateness(_SITE_LEVEL),
@@ -240,6 +254,7 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         samples=lambda figures: [((name,), rate_hs) for name, rate_hs in figures.mix.operating_hs_by_window.items()],
     ),
     *POWER_FAMILIES,
+    *CREDITED_FAMILIES,
 )
 
 # Ratios of a part say nothing about the whole and cannot be added up; a shard omits them.
@@ -253,5 +268,5 @@ RATIOS = frozenset(
 
 # Known from the ledger alone; all other group figures wait until every unit has been polled once.
 DECLARED_FIGURES = frozenset(
-    f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model")
+    f"mining_{level}_deployed_hashrate_hashes_per_second" for level in ("site", "container", "rack", "model", "owner")
 )

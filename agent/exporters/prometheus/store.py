@@ -32,6 +32,7 @@ from agent.exporters.prometheus.unit_families import FAMILIES
 from agent.exporters.prometheus.unit_rows import UnitRows, texts_by_family
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.health import Health
+from agent.site.credited.account import AccountState
 from agent.site.energy import Energy
 from agent.site.identity.figures import IdentityFigures
 from agent.site.metered import MeterState
@@ -219,6 +220,10 @@ class Metrics:
     def watch_meters(self, states: Callable[[], Iterable[MeterState]]) -> None:
         """Export the meters that `states` returns."""
         self.own.meters = states
+
+    def watch_pool_accounts(self, states: Callable[[], Iterable[AccountState]]) -> None:
+        """Read the pools' accounts at each scrape."""
+        self.own.pool_accounts = states
 
     def watch_polling(self, in_flight: Callable[[], int], stretch: Callable[[], float]) -> None:
         """Export the number of polls under way, and achieved over configured interval, that these return."""

@@ -14,11 +14,13 @@ from agent.exporters.web.discovery_answers import MachineAnswer, discovery_answe
 from agent.exporters.web.history_api import HistoryRow, parse_history_query
 from agent.exporters.web.identity_answers import WhereaboutsAnswer, identity_answer
 from agent.exporters.web.listener import BODIES, DOOR, REFUSED
+from agent.exporters.web.pools_api import pools_of
 from agent.exporters.web.responses import error_response
 from agent.exporters.web.source import SOURCE, Source
 from agent.exporters.web.threads import in_thread
 from agent.exporters.web.unit_answers import UnitRow, unit_row
 from agent.exporters.web.unit_query import MAX_OFFSET, parse_query
+from agent.exporters.web.work_answers import DestinationAnswer
 
 Rows = Callable[[], Iterable[msgspec.Struct]]
 """Returns the rows of an answer, in a thread."""
@@ -29,8 +31,8 @@ def _units(request: web.Request, source: Source) -> Rows:
     if "limit" not in request.query:
         # A file has no pages.
         query = replace(query, limit=MAX_OFFSET)
-    statuses, now = list(source.units()), source.wall()
-    return lambda: (unit_row(status, now) for status in query.select(statuses)[0])
+    statuses, now, is_whole = list(source.units()), source.wall(), request.app[DOOR].may_see_accounts(request)
+    return lambda: (unit_row(status, now, is_whole=is_whole) for status in query.select(statuses)[0])
 
 
 def _curtailments(_: web.Request, source: Source) -> Rows:
@@ -55,12 +57,13 @@ TWINS: tuple[tuple[str, Callable[[web.Request, Source], Rows], type[msgspec.Stru
 )
 CURTAILMENTS = "/api/v1/curtailments.csv"
 HISTORY = "/api/v1/history.csv"
+POOLS = "/api/v1/pools.csv"
 
 
 def csv_routes() -> list[web.RouteDef]:
     """Return the routes of all CSV twins."""
     twins = [web.get(path, _handler(rows, kind)) for path, rows, kind in TWINS]
-    return [*twins, web.get(CURTAILMENTS, _curtailment_list), web.get(HISTORY, _history)]
+    return [*twins, web.get(CURTAILMENTS, _curtailment_list), web.get(HISTORY, _history), web.get(POOLS, _pools)]
 
 
 def _handler(
@@ -100,6 +103,12 @@ async def _history(request: web.Request) -> web.Response:
         return error_response(request, 400, str(error))
     except HistoryError as error:
         return error_response(request, 503, str(error))
+
+
+async def _pools(request: web.Request) -> web.Response:
+    async with request.app[BODIES].turn("answer"):
+        answer = await pools_of(request, request.app[SOURCE])
+        return await in_thread(lambda: _csv_response(request, answer().destinations, DestinationAnswer))
 
 
 def _csv_response(request: web.Request, rows: Iterable[msgspec.Struct], kind: type[msgspec.Struct]) -> web.Response:

@@ -8,7 +8,7 @@ from aiohttp import web
 from agent.errors import HistoryError, QueryError
 from agent.exporters.web import walk_routes
 from agent.exporters.web.asset_files import answer_asset
-from agent.exporters.web.listener import BODIES
+from agent.exporters.web.listener import BODIES, DOOR
 from agent.exporters.web.pages import unit_page, units_page
 from agent.exporters.web.pages.frame import frame_of
 from agent.exporters.web.pages.site_page import Shown, render
@@ -42,6 +42,7 @@ def _site(request: web.Request, source: Source) -> Draw:
         is_late=source.unreadiness() is not None,
         counts_simulated=source.counts_simulated(),
         seen_from=source.seen_from(),
+        sees_accounts=request.app[DOOR].may_see_accounts(request),
         discovery=source.discovery(),
         unread=source.unread(),
     )
@@ -99,6 +100,7 @@ def _unit(request: web.Request, source: Source) -> Draw:
         counts_simulated=source.counts_simulated(),
         seen_from=source.seen_from(),
         web_port=source.web_port(),
+        sees_accounts=request.app[DOOR].may_see_accounts(request),
     )
 
     def draw() -> str:
@@ -143,12 +145,16 @@ async def _units_csv(request: web.Request) -> web.Response:
         return error_response(request, 400, str(error))
     async with request.app[BODIES].turn("answer"):
         statuses, now, zone = tuple(source.units()), source.wall(), source.zone()
+        is_whole = request.app[DOOR].may_see_accounts(request)
 
         def answer() -> web.Response:
             chosen, _ = query.select(statuses)
             headers = {"Content-Disposition": 'attachment; filename="units.csv"'}
             return web.Response(
-                body=units_csv(chosen, now, zone), content_type="text/csv", charset="utf-8", headers=headers
+                body=units_csv(chosen, now, zone, is_whole=is_whole),
+                content_type="text/csv",
+                charset="utf-8",
+                headers=headers,
             )
 
         return await in_thread(answer)

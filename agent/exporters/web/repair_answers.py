@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agent.exporters.web.unit_answers import time_of
+from agent.exporters.web.times import time_of
 from agent.history.export import csv_cell
 from agent.site.repairs.entries import RepairEntry, Said
 from agent.site.repairs.symptoms import SYMPTOM_WORDS, Symptom

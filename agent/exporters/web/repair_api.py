@@ -21,7 +21,7 @@ from agent.exporters.web.repair_answers import RepairsAnswer, repair_answer, rep
 from agent.exporters.web.repair_query import MAX_LIMIT, parse_repair_query
 from agent.exporters.web.responses import error_response, json_error, json_response
 from agent.exporters.web.threads import in_thread
-from agent.exporters.web.unit_answers import time_of
+from agent.exporters.web.times import time_of
 from agent.site.repairs.entries import MAX_NAME, MAX_NOTE, RepairEntry, Said
 from agent.site.status import UnitStatus
 

@@ -20,9 +20,10 @@ from agent.exporters.web.discovery_answers import discovery_answer
 from agent.exporters.web.history_api import parse_history_query
 from agent.exporters.web.identity_answers import identity_answer
 from agent.exporters.web.influx import INFLUX, answer_influx
-from agent.exporters.web.listener import BODIES, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
+from agent.exporters.web.listener import BODIES, DOOR, HEADER_DEADLINE_S, MAX_CONNECTIONS, listen, new_application
 from agent.exporters.web.openapi.answer import OPENAPI, answer_openapi
 from agent.exporters.web.page_routes import page_routes
+from agent.exporters.web.pools_api import answer_pools
 from agent.exporters.web.reload_api import reload_routes
 from agent.exporters.web.responses import error_response, json_response, text_response
 from agent.exporters.web.site_answers import schema, site_answer
@@ -98,11 +99,13 @@ async def _unit_list(request: web.Request) -> web.Response:
     except QueryError as error:
         return error_response(request, 400, str(error))
     async with request.app[BODIES].turn("answer"):
-        statuses, now = list(source.units()), source.wall()
+        statuses, now, is_whole = list(source.units()), source.wall(), request.app[DOOR].may_see_accounts(request)
 
         def answer() -> web.Response:
             chosen, total = query.select(statuses)
-            return json_response(unit_list_answer(chosen, total, offset=query.offset, limit=query.limit, now=now))
+            return json_response(
+                unit_list_answer(chosen, total, offset=query.offset, limit=query.limit, now=now, is_whole=is_whole)
+            )
 
         return await in_thread(answer)
 
@@ -114,7 +117,8 @@ async def _unit(request: web.Request) -> web.Response:
         return error_response(request, 404, "no deployed unit has that id")
     where = source.whereabouts(status.entry.unit_id)
     delivered_hs = source.delivered_hs(status.entry.unit_id)
-    return json_response(unit_answer(source.name, status, source.wall(), where, delivered_hs))
+    is_whole = request.app[DOOR].may_see_accounts(request)
+    return json_response(unit_answer(source.name, status, source.wall(), where, delivered_hs, is_whole=is_whole))
 
 
 async def _identity(request: web.Request) -> web.Response:
@@ -182,6 +186,7 @@ def _application(source: Source) -> web.Application:
             web.get("/api/v1/site", _site),
             web.get("/api/v1/units", _unit_list),
             web.get("/api/v1/units/{unit_id}", _unit),
+            web.get("/api/v1/pools", answer_pools),
             web.get("/api/v1/history", _history),
             web.get("/api/v1/identity", _identity),
             web.get("/api/v1/discovery", _discovery),

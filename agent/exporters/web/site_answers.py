@@ -18,11 +18,16 @@ from agent.exporters.web.history_api import HistoryAnswer
 from agent.exporters.web.identity_answers import IdentityAnswer
 from agent.exporters.web.repair_answers import RepairAnswer, RepairsAnswer
 from agent.exporters.web.responses import ErrorAnswer
-from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer, age_s, time_of
+from agent.exporters.web.times import age_s, time_of
+from agent.exporters.web.unit_answers import UnitAnswer, UnitsAnswer
 from agent.exporters.web.unread_answers import UnreadAnswer
+from agent.exporters.web.work_answers import PoolsAnswer
+from agent.site.credited.account import AccountCredit
+from agent.site.credited.verdict import Odd, Verdict
 from agent.site.curtailment.events import Phase
 from agent.site.energy import Energy
 from agent.site.event_figures import EventFigures
+from agent.site.pools.work import PoolClass
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -54,6 +59,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
         overdue_units, overdue_hs: Units that the agent did not ask in time, and their nameplate. They count as they
             were at their last poll, and are not covered.
         units_by_reason: Number of units by reason; only reasons that some unit has, without "hashing".
+        diverted_units, diverted_hs: Units whose work goes to an address that is not the site's, and their measured
+            hashrate: a part of operating, and of no loss. Null where ``[pools]`` names no destination.
     """
 
     units: int
@@ -82,6 +89,8 @@ class GroupAnswer(msgspec.Struct, frozen=True, kw_only=True):
     overdue_units: int
     overdue_hs: float
     units_by_reason: dict[Reason, int]
+    diverted_units: int | None
+    diverted_hs: float | None
 
 
 class LossPlaceAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +149,13 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     figures: GroupAnswer
 
 
+class OwnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one owner's units."""
+
+    owner: str
+    figures: GroupAnswer
+
+
 class FirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Units that run one firmware.
 
@@ -152,6 +168,49 @@ class FirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reader: str
     firmware: str
     units: int
+
+
+class CreditedWindowAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool's word over one window, beside the units'.
+
+    Attributes:
+        credited_hs: What the pool says it credits; null if it does not say, or if its word is too old.
+        reported_hs: Mean of what units reported over the same time; null if too little of it was watched.
+        delivered_hs: What units' own counters delivered, for all of deployed; null if they cover too little of it.
+        difference_ratio: Credited over reported, less 1.
+        watched_ratio: Share of the window that was watched here.
+        odd: Which of the three does not fit the others.
+        words: The verdict in words.
+    """
+
+    credited_hs: float | None
+    reported_hs: float | None
+    delivered_hs: float | None
+    difference_ratio: float | None
+    watched_ratio: float
+    verdict: Verdict
+    odd: Odd
+    words: str
+
+
+class PoolAccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at a pool; the account itself is not told.
+
+    Attributes:
+        name: From the configuration.
+        pool: The pool's name.
+        credited_at, credited_age_s: When the latest windows ended; null before the first reading.
+        trouble: Why the latest reading failed; null if it did not.
+        hour, day: The windows of 1 h and of 24 h.
+    """
+
+    name: str
+    pool: str
+    credited_at: datetime | None
+    credited_age_s: float | None
+    trouble: str | None
+    hour: CreditedWindowAnswer
+    day: CreditedWindowAnswer
 
 
 class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,11 +236,15 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
             before the first round of polls is complete.
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known.
         delivered_1h_coverage_ratio, delivered_24h_coverage_ratio: Nameplate share of these units.
+        pool_accounts: What pools say that they credit, by account of the configuration.
         joules_by_source: Energy since the agent started; sources without any are absent.
         units_by_make: Units whose reading counts, by the make of their row; after the first 16 ``other``.
         units_by_reader: Units whose reading counts, by the reader that read them.
         firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
         operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
+        owners: By the owner in the ledger; empty where no unit has one.
+        units_by_pool_class, hashrate_hs_by_pool_class: Units and measured hashrate by what the destination of their
+            work is; null where ``[pools]`` names no destination. ``/api/v1/pools`` lists the destinations.
     """
 
     site: str
@@ -209,6 +272,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     delivered_1h_coverage_ratio: float | None
     delivered_24h_hs: float | None
     delivered_24h_coverage_ratio: float | None
+    pool_accounts: list[PoolAccountAnswer] | None
     joules_by_source: dict[PowerSource, float] | None
     units_by_make: dict[str, int] | None
     units_by_reader: dict[str, int] | None
@@ -218,6 +282,9 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
     containers: list[ContainerAnswer] | None
     racks: list[RackAnswer] | None
     models: list[ModelAnswer] | None
+    owners: list[OwnerAnswer] | None
+    units_by_pool_class: dict[PoolClass, int] | None
+    hashrate_hs_by_pool_class: dict[PoolClass, float] | None
 
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
@@ -228,6 +295,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "/api/v1/identity": IdentityAnswer,
     "/api/v1/discovery": DiscoveryAnswer,
     "/api/v1/unread": UnreadAnswer,
+    "/api/v1/pools": PoolsAnswer,
     "/api/v1/curtailments": CurtailmentsAnswer,
     "/api/v1/repairs": RepairsAnswer,
     "/api/v1/repairs/{id}": RepairAnswer,
@@ -300,6 +368,7 @@ def site_answer(
         delivered_1h_coverage_ratio=figures.delivered_1h_coverage_ratio if figures else None,
         delivered_24h_hs=figures.delivered_24h_hs if figures else None,
         delivered_24h_coverage_ratio=figures.delivered_24h_coverage_ratio if figures else None,
+        pool_accounts=[_pool_account(account) for account in figures.credited] if figures else None,
         joules_by_source=energy.site if energy and figures else None,
         units_by_make=figures.mix.units_by_make if figures else None,
         units_by_reader=figures.mix.units_by_reader if figures else None,
@@ -325,6 +394,24 @@ def site_answer(
         models=[ModelAnswer(model=name, figures=_group(sums)) for name, sums in figures.by_model.items()]
         if figures
         else None,
+        owners=[OwnerAnswer(owner=name, figures=_group(sums)) for name, sums in figures.by_owner.items()]
+        if figures
+        else None,
+        units_by_pool_class=figures.pools.units_by_class if figures and figures.pools else None,
+        hashrate_hs_by_pool_class=figures.pools.hs_by_class if figures and figures.pools else None,
+    )
+
+
+def _pool_account(account: AccountCredit) -> PoolAccountAnswer:
+    hour, day = (msgspec.convert(window, CreditedWindowAnswer, from_attributes=True) for window in account.windows)
+    return PoolAccountAnswer(
+        name=account.name,
+        pool=account.pool,
+        credited_at=None if account.at is None else time_of(account.at),
+        credited_age_s=account.age_s,
+        trouble=account.trouble,
+        hour=hour,
+        day=day,
     )
 
 

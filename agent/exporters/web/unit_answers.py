@@ -1,11 +1,13 @@
 """JSON answers about units: a page of short rows, and one unit in full."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from agent.exporters.web.identity_answers import WhereaboutsAnswer, whereabouts_answer
+from agent.exporters.web.times import age_s, time_of
+from agent.exporters.web.work_answers import WorkAnswer, work_answer
 from agent.site.identity.whereabouts import Whereabouts
 from agent.site.mismatch import BinSource
 from agent.site.power import PowerGap, PowerSource
@@ -58,6 +60,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
         is_straggler: True if it hashes more than the target of that event leaves it.
         mismatch: Another model or bin than that of its row in the ledger; null if it reports none.
         not_restored_after: Id of the event that curtailed it, if it does not hash again 15 minutes after its end.
+        work: Where its work goes; null where ``[pools]`` names no destination.
     """
 
     unit_id: str
@@ -90,6 +93,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     is_straggler: bool
     not_restored_after: str | None
     mismatch: MismatchAnswer | None
+    work: WorkAnswer | None
 
 
 class UnitsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,18 +198,8 @@ class UnitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reading: ReadingAnswer | None
 
 
-def time_of(at: float) -> datetime:
-    """Return a Unix time as a UTC time, which the API writes in ISO 8601."""
-    return datetime.fromtimestamp(at, UTC)
-
-
-def age_s(at: float, now: float) -> float:
-    """Return an age, s; never below zero, even after the clock was set back."""
-    return round(max(0.0, now - at), 1)
-
-
-def unit_row(status: UnitStatus, now: float) -> UnitRow:
-    """Return the short row of one unit."""
+def unit_row(status: UnitStatus, now: float, *, is_whole: bool = False) -> UnitRow:
+    """Return the short row of one unit; `is_whole` for a caller who may see where its work goes in full."""
     entry, reading = status.entry, status.reading
     is_judged = status.is_looked_at
     return UnitRow(
@@ -241,6 +235,7 @@ def unit_row(status: UnitStatus, now: float) -> UnitRow:
         is_straggler=status.is_straggler,
         not_restored_after=status.unrestored.id if status.unrestored else None,
         mismatch=_mismatch_answer(status),
+        work=work_answer(status.work, is_whole=is_whole),
     )
 
 
@@ -256,9 +251,11 @@ def _mismatch_answer(status: UnitStatus) -> MismatchAnswer | None:
     )
 
 
-def unit_list_answer(statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float) -> UnitsAnswer:
-    """Return the answer with one page of units."""
-    units = [unit_row(status, now) for status in statuses]
+def unit_list_answer(
+    statuses: Iterable[UnitStatus], total: int, *, offset: int, limit: int, now: float, is_whole: bool = False
+) -> UnitsAnswer:
+    """Return the answer with one page of units; `is_whole` as of `unit_row`."""
+    units = [unit_row(status, now, is_whole=is_whole) for status in statuses]
     return UnitsAnswer(now=time_of(now), total=total, offset=offset, limit=limit, units=units)
 
 
@@ -268,14 +265,19 @@ def unit_answer(
     now: float,
     where: Whereabouts | None = None,
     delivered_hs: tuple[float | None, float | None] = (None, None),
+    *,
+    is_whole: bool = False,
 ) -> UnitAnswer:
-    """Return the answer about one unit; `delivered_hs` is the hashrate credited over an hour and over a day."""
+    """Return the answer about one unit; `delivered_hs` is the hashrate credited over an hour and over a day.
+
+    `is_whole` is as of `unit_row`.
+    """
     entry = status.entry
     delivered_1h_hs, delivered_24h_hs = delivered_hs
     return UnitAnswer(
         site=site,
         now=time_of(now),
-        unit=unit_row(status, now),
+        unit=unit_row(status, now, is_whole=is_whole),
         port=entry.port,
         serial=entry.serial,
         mac=entry.mac,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
+from agent.site.pools.work import PoolClass
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.places import place_key
@@ -45,6 +46,7 @@ class UnitQuery:
     Attributes:
         state, reason: Only units in that state or with that reason; units not polled yet match none.
         cause: Only units with a loss of that cause: those whose losses the site's figures add up, polled or not.
+        pool: Only units whose work goes to a destination of that class.
         container, rack, model, firmware: Exact names; the firmware as the unit reports it.
         curtailment: Only units that the event of that id covers.
         is_simulated: Only simulated units, or only others; None for both.
@@ -57,6 +59,7 @@ class UnitQuery:
     state: UnitState | None = None
     reason: Reason | None = None
     cause: Cause | None = None
+    pool: PoolClass | None = None
     container: str | None = None
     rack: str | None = None
     model: str | None = None
@@ -78,7 +81,9 @@ class UnitQuery:
             self.reason is not None and status.reason is not self.reason
         ):
             return False
-        if self.cause is not None and not any(loss.cause is self.cause for loss in status.losses):
+        if (self.cause is not None and not any(loss.cause is self.cause for loss in status.losses)) or (
+            self.pool is not None and (status.work is None or status.work.pool_class is not self.pool)
+        ):
             return False
         place = entry.place
         if (
@@ -203,6 +208,7 @@ def query_text(query: UnitQuery, defaults: UnitQuery = DEFAULTS, **changes: obje
         "state": changed.state,
         "reason": changed.reason,
         "cause": changed.cause,
+        "pool": changed.pool,
         "container": changed.container,
         "rack": changed.rack,
         "model": changed.model,
@@ -237,6 +243,12 @@ def _cause(name: str, value: str) -> dict[str, object]:
     if value not in set(Cause):
         raise QueryError(f"{name} must be one of {', '.join(Cause)}, not {value!r}")
     return {"cause": Cause(value)}
+
+
+def _pool(name: str, value: str) -> dict[str, object]:
+    if value not in set(PoolClass):
+        raise QueryError(f"{name} must be one of {', '.join(PoolClass)}, not {value!r}")
+    return {"pool": PoolClass(value)}
 
 
 def _name(name: str, value: str) -> dict[str, object]:
@@ -275,6 +287,7 @@ _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "state": _state,
     "reason": _reason,
     "cause": _cause,
+    "pool": _pool,
     "container": _name,
     "rack": _name,
     "model": _name,

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from agent.exporters.web.csv_text import csv_bytes
 from agent.exporters.web.pages.unit_rows import reason_text
+from agent.site.pools.work import UnitWork
 from agent.site.status import UnitStatus
 
 HEADS = (
@@ -30,21 +31,28 @@ HEADS = (
     "serial",
     "firmware",
     "is_fresh",
+    "pool_class",
+    "pool_entry",
+    "pool",
+    "pool_account",
+    "pool_since",
 )
 
 
-def units_csv(statuses: Iterable[UnitStatus], now: float, zone: ZoneInfo) -> bytes:
+def units_csv(statuses: Iterable[UnitStatus], now: float, zone: ZoneInfo, *, is_whole: bool = False) -> bytes:
     """Return units as CSV, a row each: base units, times as ISO 8601; an empty cell where there is no figure.
 
     Args:
         statuses: The units, in the order of the rows.
         now: Unix time, s.
         zone: Time zone of the site.
+        is_whole: True for a caller who may see where work goes in full: the pool's address instead of its host, and the
+            account instead of its first characters.
     """
-    return csv_bytes(HEADS, (_row(status, now, zone) for status in statuses))
+    return csv_bytes(HEADS, (_row(status, now, zone, is_whole=is_whole) for status in statuses))
 
 
-def _row(status: UnitStatus, now: float, zone: ZoneInfo) -> tuple[str | float | None, ...]:
+def _row(status: UnitStatus, now: float, zone: ZoneInfo, *, is_whole: bool) -> tuple[str | float | None, ...]:
     entry, reading, place = status.entry, status.reading, status.entry.place
     is_judged, power = status.is_looked_at, status.power
     return (
@@ -69,6 +77,20 @@ def _row(status: UnitStatus, now: float, zone: ZoneInfo) -> tuple[str | float | 
         entry.serial,
         None if reading is None else reading.identity.firmware,
         _yes(is_so=status.is_fresh),
+        *_work(status.work, zone, is_whole=is_whole),
+    )
+
+
+def _work(work: UnitWork | None, zone: ZoneInfo, *, is_whole: bool) -> tuple[str | None, ...]:
+    if work is None:
+        return (None,) * 5
+    place = work.destination
+    return (
+        str(work.pool_class),
+        work.entry,
+        None if place is None else str(place) if is_whole else place.host,
+        work.account if is_whole else work.account_head,
+        datetime.fromtimestamp(work.since, zone).isoformat(timespec="seconds"),
     )
 
 

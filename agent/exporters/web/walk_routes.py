@@ -8,6 +8,7 @@ from aiohttp import web
 from agent.errors import QueryError
 from agent.exporters.web.pages.banners import simulated_banners
 from agent.exporters.web.pages.frame import Frame, frame_of
+from agent.exporters.web.pages.rack_groups import units_by_rack
 from agent.exporters.web.pages.racks_page import FILLS, ShownRacks, render_racks
 from agent.exporters.web.pages.repairs_page import ShownRepairs, render_repairs
 from agent.exporters.web.pages.wall_page import ShownWall, render_wall
@@ -67,7 +68,7 @@ def repairs(request: web.Request, source: Source) -> Draw:
 
     def draw() -> str:
         framed = _with_simulated(shown.frame, statuses, counts_simulated=counts_simulated)
-        return render_repairs(replace(shown, frame=framed))
+        return render_repairs(replace(shown, frame=framed, units=units_by_rack(statuses)))
 
     return draw
 

@@ -17,6 +17,7 @@ CHECKS: Final[Mapping[str, Check]] = {
 }
 """Checks by id."""
 
+_POOL = "about a pool, which is no unit"
 _METER: Final = "needs a power meter"
 _THERMOMETER: Final = "needs a thermometer beside the unit"
 _WRITE: Final = "needs a write, and a recording only reads"
@@ -53,6 +54,13 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A197": "about machines without a description",
     "A199": "no page tells whether a unit was ordered to idle",
     "A200": "about the label on a unit, which no recording shows",
+    "A220": _POOL,
+    "A221": _POOL,
+    "A222": _POOL,
+    "A223": _POOL,
+    "A224": _POOL,
+    "A225": _POOL,
+    "A226": _POOL,
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",

@@ -35,8 +35,8 @@ class Proposed(NamedTuple):
 
     Attributes:
         unit_id, model, hashrate_th, host, container, rack, slot, deployed_from, deployed_to, status, serial, mac,
-            simulated, web_port, reader, make, power_w, boards, chips_per_board: As in the ledger; an empty cell is not
-            known.
+            simulated, web_port, reader, make, power_w, boards, chips_per_board, owner: As in the ledger; an empty cell
+            is not known. No unit tells its owner.
         guessed: The columns that are worked out and not the unit's own word, in the ledger's order.
         note: What a person should know before taking the row; may be empty.
         source: Address and port that answered, as ``10.20.0.17:4028``.
@@ -61,6 +61,7 @@ class Proposed(NamedTuple):
     power_w: str = ""
     boards: str = ""
     chips_per_board: str = ""
+    owner: str = ""
     guessed: tuple[str, ...] = ()
     note: str = ""
     source: str = ""

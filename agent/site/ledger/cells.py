@@ -67,6 +67,7 @@ def cell_parsers(*, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[st
         "simulated": parse_simulated,
         "web_port": parse_web_port,
         "reader": parse_reader,
+        "owner": label,
         "make": lru_cache(REMEMBERED_CELLS)(parse_make),
         "power_w": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="W", most=MAX_RATED_WATTS)),
         "boards": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="boards", most=MAX_BOARDS)),

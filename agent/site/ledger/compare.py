@@ -95,4 +95,5 @@ def cells_of(entry: LedgerEntry, zone: ZoneInfo) -> dict[str, str]:
         "power_w": f"{plate.power_watts:g}" if plate.is_declared and plate.power_watts else "",
         "boards": str(plate.boards) if plate.is_declared and plate.boards else "",
         "chips_per_board": str(plate.chips_per_board) if plate.is_declared and plate.chips_per_board else "",
+        "owner": entry.owner,
     }

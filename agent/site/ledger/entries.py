@@ -40,6 +40,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         serial, mac: Identity, as far as declared.
         web_port: The port of its web pages; None for the site's `identity.web_port`.
         reader: The ledger's column: name of the reader that reads it; empty to go by its make, then by what it says.
+        owner: Whose unit it is, at a site that hosts units of others; empty for the site's own.
     """
 
     unit_id: str
@@ -55,6 +56,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mac: str | None = None
     web_port: int | None = None
     reader: str = ""
+    owner: str = ""
 
     @property
     def is_foreign(self) -> bool:

@@ -35,8 +35,10 @@ REQUIRED_COLUMNS = (
     "deployed_to",
     "status",
 )
-OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port", "reader", *MACHINE_COLUMNS)
+OPTIONAL_COLUMNS = ("serial", "mac", "simulated", "web_port", "reader", *MACHINE_COLUMNS, "owner")
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+MAX_OWNERS = 256
+"""Most owners of a ledger: figures are kept of each, as label values."""
 # These take about a millisecond.
 ROWS_A_REST = 50
 
@@ -95,6 +97,7 @@ def read_ledger(
         known = {(entry.unit_id, entry.deployed_from): entry for entry in before.entries}
         rows = [(line, _kept(entry, known)) for line, entry in _resting(rows, rest)]
     _refuse_overlaps(rows, mistakes, rest)
+    _refuse_many_owners(rows, mistakes)
     if not rows and not may_be_empty:
         mistakes.add_if_none("no units: there is nothing to watch")
     mistakes.raise_any()
@@ -305,18 +308,18 @@ def _is_backwards(start: float | None, end: float | None) -> bool:
 
 _ENTRY_COLUMNS = (
     *("unit_id", "host", "container", "rack", "slot", "deployed_from", "deployed_to"),
-    *("status", "serial", "mac", "simulated", "web_port", "reader"),
+    *("status", "serial", "mac", "simulated", "web_port", "reader", "owner"),
 )
 # In the order of `Declared`.
 _MACHINE_DEFAULTS: tuple[tuple[str, Any], ...] = (("make", ""), *((column, None) for column in MACHINE_COLUMNS[1:]))
 # The values of columns that a ledger leaves out.
-_DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False, "reader": ""}
+_DEFAULTS: dict[str, Any] = dict.fromkeys(_ENTRY_COLUMNS) | {"simulated": False, "reader": "", "owner": ""}
 
 
 def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
     """Return an entry from the values of `_ENTRY_COLUMNS`."""
     unit_id, (host, port), container, rack, slot, since, until, is_out, *others = values
-    serial, mac, is_simulated, web_port, reader = others
+    serial, mac, is_simulated, web_port, reader, owner = others
     return LedgerEntry(
         unit_id=unit_id,
         nameplate=nameplate,
@@ -331,6 +334,7 @@ def _entry(nameplate: Nameplate, values: Iterable[Any]) -> LedgerEntry:
         mac=mac,
         web_port=web_port,
         reader=reader,
+        owner=owner,
     )
 
 
@@ -338,6 +342,17 @@ def _kept(entry: LedgerEntry, known: Mapping[tuple[str, float | None], LedgerEnt
     """Return the equal entry of the ledger before, if there is one, else this one."""
     same = known.get((entry.unit_id, entry.deployed_from))
     return same if same is not None and same == entry else entry
+
+
+def _refuse_many_owners(rows: Iterable[_Row], mistakes: _Mistakes) -> None:
+    """Refuse the row that names one owner too many."""
+    owners: set[str] = set()
+    for line, entry in rows:
+        if entry.owner:
+            owners.add(entry.owner)
+        if len(owners) > MAX_OWNERS:
+            mistakes.add(line, f"at most {MAX_OWNERS} owners are expected", column="owner", value=entry.owner)
+            return
 
 
 def _refuse_overlaps(rows: Sequence[_Row], mistakes: _Mistakes, rest: Callable[[], None]) -> None:

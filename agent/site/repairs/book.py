@@ -12,7 +12,7 @@ from agent.site.ledger.entries import Place
 from agent.site.repairs.course import Course, Seen, resumed
 from agent.site.repairs.darkness import ContainerTally
 from agent.site.repairs.entries import RepairEntry, Said
-from agent.site.repairs.look import WELL, Look, look_at, undeclared_loss_hs
+from agent.site.repairs.look import WELL, Look, cost_hs, look_at
 from agent.site.repairs.past import Past
 from agent.site.repairs.symptoms import DEFAULT_RULES, NAMED, Closing, Rules, Symptom
 from agent.site.status import UnitStatus
@@ -162,12 +162,12 @@ class RepairBook:
 
     def _suspect(self, status: UnitStatus, look: Look, courses: _Courses) -> None:
         """Add the symptoms that are new."""
-        entry, loss_hs = status.entry, undeclared_loss_hs(status)
+        entry = status.entry
         for symptom, words in look.present.items():
             if symptom not in courses:
                 since = min(self._at, _since(status, symptom))
                 course = courses[symptom] = Course(symptom, entry.unit_id, entry.place, since=since, words=words)
-                course.look(Seen.PRESENT, at=self._at, loss_hs=loss_hs, words=words)
+                course.look(Seen.PRESENT, at=self._at, loss_hs=cost_hs(status, symptom), words=words)
 
     def _continue(self, status: UnitStatus, look: Look, courses: _Courses, *, is_dark: bool) -> None:
         """Take a look at a unit about which something is suspected or listed."""
@@ -175,8 +175,9 @@ class RepairBook:
             self._end_all(courses, Closing.MAINTENANCE)
             del self._units[status.entry.unit_id]
             return
-        loss_hs = 0.0 if status.is_overdue or not status.is_looked_at else undeclared_loss_hs(status)
+        is_blind = status.is_overdue or not status.is_looked_at
         for symptom, course in tuple(courses.items()):
+            loss_hs = 0.0 if is_blind else cost_hs(status, symptom)
             course.pass_time(self._span_s)
             course.place = status.entry.place
             if is_dark:
@@ -245,7 +246,7 @@ class RepairBook:
         dark = frozenset(name for name, tally in self._tallies.items() if tally.is_dark(self.rules.dark_ratio))
         new = dark - self._containers.keys()
         for name, course in tuple(self._containers.items()):
-            self._see_container(name, course, self._tallies.get(name), is_dark=name in dark)
+            self._see_container(name, course, self._tallies.get(name, ContainerTally()), is_dark=name in dark)
         for name in new:
             tally = self._tallies[name]
             since = min(self._at, tally.since)
@@ -254,10 +255,11 @@ class RepairBook:
             self._containers[name] = course
         self._dark = dark
 
-    def _see_container(self, name: str, course: Course, tally: ContainerTally | None, *, is_dark: bool) -> None:
+    def _see_container(self, name: str, course: Course, tally: ContainerTally, *, is_dark: bool) -> None:
         course.pass_time(self._span_s)
-        if tally is None:
-            self._end(course, Closing.LEFT_LEDGER)
+        ending = tally.ending
+        if ending is not None:
+            self._end(course, ending)
             del self._containers[name]
         elif is_dark:
             course.look(Seen.PRESENT, at=self._at, loss_hs=tally.loss_hs, words=tally.words)
@@ -274,6 +276,8 @@ class RepairBook:
 
 def _since(status: UnitStatus, symptom: Symptom) -> float:
     """Return when a symptom began: with the unit's state, or with the reading that shows it first."""
+    if symptom is Symptom.DIVERTED and status.work is not None:
+        return status.work.since
     if symptom in NAMED and status.reading is not None and status.is_fresh:
         return status.reading.at
     return status.since

@@ -10,6 +10,7 @@ from statistics import median_low
 
 from agent.site.accounted import LEAST_UNITS
 from agent.site.repairs.look import undeclared_loss_hs
+from agent.site.repairs.symptoms import Closing
 from agent.site.status import UnitState, UnitStatus
 
 KNOWN_RATIO = 0.5
@@ -24,11 +25,13 @@ class ContainerTally:
     """
 
     __slots__ = (
+        "_excused",
         "_excused_hs",
         "_explained_hs",
         "_hashing",
         "_known_hs",
         "_loss_hs",
+        "_maintained",
         "_operating_hs",
         "_others",
         "_reasons",
@@ -37,7 +40,7 @@ class ContainerTally:
     )
 
     def __init__(self) -> None:
-        self.idle = self._hashing = self._others = 0
+        self.idle = self._hashing = self._others = self._excused = self._maintained = 0
         self._known_hs = self._operating_hs = self._loss_hs = 0.0
         # Of units that need not hash: their nameplate, and the part that they operate or that is declared as a loss.
         self._excused_hs = self._explained_hs = 0.0
@@ -54,6 +57,9 @@ class ContainerTally:
             self._operating_hs += status.hashrate_hs or 0.0
             return
         if status.event is not None or state is UnitState.CURTAILED or status.entry.is_in_maintenance:
+            self._excused += 1
+            if status.entry.is_in_maintenance:
+                self._maintained += 1
             self._excused_hs += status.entry.nameplate.hashrate_hs
             self._explained_hs += status.entry.nameplate.hashrate_hs - undeclared_loss_hs(status)
             return
@@ -76,6 +82,17 @@ class ContainerTally:
     def is_known(self) -> bool:
         """True if enough units say something to call the container dark or well."""
         return self.units >= LEAST_UNITS and self._hashing + self.idle >= KNOWN_RATIO * self.units
+
+    @property
+    def ending(self) -> Closing | None:
+        """Why it is no longer judged as a container: too few units are left; None if there are enough.
+
+        Units inside an event come back; units in maintenance are being repaired.
+        """
+        left = self.units + self._excused - self._maintained
+        if left >= LEAST_UNITS:
+            return None
+        return Closing.MAINTENANCE if left + self._maintained >= LEAST_UNITS else Closing.LEFT_LEDGER
 
     def is_idle(self, ratio: float) -> bool:
         """Return True if less than `ratio` of the nameplate that should hash does."""

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agent.site.evidence import ALIVE, has_no_living_pool, stopped_fans
+from agent.site.pools.work import PoolClass
 from agent.site.reasons import Finding, Reason
-from agent.site.repairs.symptoms import NAMED, Rules, Symptom
+from agent.site.repairs.symptoms import DIVERTED_WORDS, NAMED, Rules, Symptom
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import BoardReading, UnitReading
 
@@ -30,6 +31,8 @@ class Look(NamedTuple):
 
 WELL = Look({}, frozenset(Symptom))
 """A unit that hashes and shows no symptom."""
+WELL_AND_SILENT = Look({}, WELL.absent - {Symptom.DIVERTED})
+"""The same of a unit that says nothing of where its work goes."""
 BLIND = Look({})
 """Nothing is known, or an event explains what is seen."""
 MAINTAINED = Look({}, is_maintained=True)
@@ -49,8 +52,12 @@ def look_at(status: UnitStatus, rules: Rules) -> Look:
     """Return what a status says of each symptom."""
     state, reading = status.state, status.reading
     if state is UnitState.HASHING and reading is not None and not status.is_overdue and status.event is None:
+        work = status.work
         if status.reason is Reason.HASHING and not status.also and _is_cool_and_driven(reading, rules):
-            return WELL
+            if work is None or work.pool_class is PoolClass.LISTED:
+                return WELL
+            if work.pool_class is PoolClass.UNKNOWN:
+                return WELL_AND_SILENT
         return _hashing(status, reading, rules)
     if status.entry.is_in_maintenance:
         return MAINTAINED
@@ -79,6 +86,11 @@ def _not_hashing(status: UnitStatus) -> Look:
 def undeclared_loss_hs(status: UnitStatus) -> float:
     """Return the part of a unit's shortfall that no event and no maintenance takes, H/s."""
     return float(sum(loss.hashrate_hs for loss in status.losses if loss.cause not in _DECLARED))
+
+
+def cost_hs(status: UnitStatus, symptom: Symptom) -> float:
+    """Return what a symptom costs, H/s: the shortfall, or the hashrate that is measured and works elsewhere."""
+    return (status.hashrate_hs or 0.0) if symptom is Symptom.DIVERTED else undeclared_loss_hs(status)
 
 
 def _is_cool_and_driven(reading: UnitReading, rules: Rules) -> bool:
@@ -121,7 +133,11 @@ def _hashing(status: UnitStatus, reading: UnitReading, rules: Rules) -> Look:
         present.setdefault(Symptom.NO_POOL_ALIVE, "no pool alive")
     if heat is not None:
         present.setdefault(Symptom.HOT, heat)
-    return Look(present, WELL.absent - present.keys()) if present else WELL
+    if status.is_diverted:
+        present[Symptom.DIVERTED] = DIVERTED_WORDS
+    is_silent = status.work is not None and status.work.pool_class is PoolClass.UNKNOWN
+    well = WELL_AND_SILENT if is_silent else WELL
+    return Look(present, well.absent - present.keys()) if present else well
 
 
 def _idle(status: UnitStatus) -> Look:
@@ -130,7 +146,8 @@ def _idle(status: UnitStatus) -> Look:
     present: dict[Symptom, str] = {}
     for finding in (Finding(status.reason, status.why), *status.also):
         present.setdefault(_SYMPTOM_OF.get(finding.reason, Symptom.NOT_HASHING), finding.why)
-    absent = set(_ANSWERS)
+    # A unit that hashes nothing gives nothing away.
+    absent = {*_ANSWERS, Symptom.DIVERTED}
     if reading is not None:
         fans = stopped_fans(reading)
         if fans is not None:

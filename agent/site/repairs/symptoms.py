@@ -9,6 +9,7 @@ class Symptom(StrEnum):
     """The closed list of symptoms, in the order in which a unit's are shown."""
 
     CONTAINER_DARK = "container_dark"
+    DIVERTED = "diverted"
     BOARD_MISSING = "board_missing"
     FAN_STOPPED = "fan_stopped"
     HOT = "hot"
@@ -19,6 +20,7 @@ class Symptom(StrEnum):
 
 SYMPTOM_WORDS: Mapping[Symptom, str] = {
     Symptom.CONTAINER_DARK: "container dark",
+    Symptom.DIVERTED: "work diverted",
     Symptom.BOARD_MISSING: "board missing",
     Symptom.FAN_STOPPED: "fan stopped",
     Symptom.HOT: "hot",
@@ -27,6 +29,9 @@ SYMPTOM_WORDS: Mapping[Symptom, str] = {
     Symptom.NO_ANSWER: "no answer",
 }
 """Each symptom in words."""
+
+DIVERTED_WORDS = "works for an address that is not yours"
+"""What is said of a unit whose work is diverted."""
 
 NAMED = frozenset({Symptom.BOARD_MISSING, Symptom.FAN_STOPPED, Symptom.HOT, Symptom.NO_POOL_ALIVE})
 """Symptoms that name what is wrong with a unit. A unit that shows one is not also listed as not hashing."""
@@ -64,6 +69,7 @@ class Rules:
 
 DEFAULT_AFTER_S: Mapping[Symptom, float] = {
     Symptom.CONTAINER_DARK: 120.0,
+    Symptom.DIVERTED: 60.0,
     Symptom.BOARD_MISSING: 600.0,
     Symptom.FAN_STOPPED: 300.0,
     Symptom.HOT: 600.0,

@@ -10,7 +10,9 @@ from a table of replies.
     version ..................... when first seen, when the uptime went backwards, when the firmware changed
     summary, pools .............. every `slow_every` polls, and whenever a unit is new or restarted; each unit has its
                                   own turn, so that the requests of a fleet are spread out
-    pools ....................... also at every poll of a unit that is awake and hashes nothing
+    pools ....................... also at every poll of a unit that is awake and hashes nothing. Where the site judges
+                                  where work goes: at once when it hashes again or its firmware changed, `pools_every`
+                                  polls after that, and then every `POOLS_TURN` times `pools_every` polls
     summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
 
 Of a unit that is new, restarted or has other firmware, the replies of a slow poll are also looked at for fields that
@@ -55,6 +57,11 @@ VERSION = wire.encode_request("version")
 REQUESTS = (STATS_NEW_API, STATS, SUMMARY, SUMMARY_NEW_API, POOLS, VERSION)
 """Every request the agent sends to TCP 4028, at most five a poll: four reports; none of them changes a unit."""
 
+POOLS_TURN = 3
+"""Stock firmware takes new pools with a restart of its miner process, as its shipped access list has no command that
+switches pools (O05). A restart is seen by the uptime at the next poll, so the turn is only for what is not foreseen.
+"""
+
 
 def hear_version(memory: Memory, data: bytes) -> None:
     """Keep an answer to `version` for the next poll, which then does not ask."""
@@ -67,6 +74,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,
+    pools_every: int | None = None,
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit.
@@ -76,6 +84,7 @@ def converse(
         nameplate: The unit's rating in the ledger; None if it is not known.
         memory: Kept between the polls of one unit; changed only by replies that were read.
         slow_every: Ask for share counters and pools every this many polls; 1 is every poll.
+        pools_every: Ask for pools alone after this many polls without them; None not to.
         wall: Returns Unix time, s.
 
     Raises:
@@ -105,7 +114,7 @@ def converse(
         reading = msgspec.structs.replace(reading, pools=memory.pools, shares=memory.shares)
     is_new = is_first or is_restarted
     if is_new or is_changed:
-        memory.is_look_due = True
+        memory.is_look_due = memory.pools_turn.is_odd = True
         reading = yield from _with_version(reading, memory)
     is_slow = is_new or memory.until_slow <= 0
     if is_slow:
@@ -122,10 +131,22 @@ def converse(
             reading = yield from reports
     memory.until_slow -= 1
     if hashes_nothing(reading, nameplate):
+        # Its pools are asked for at each of these polls, and once more when it hashes.
+        memory.pools_turn.is_odd = True
         has_room = not (is_second and is_slow)
         return (yield from _with_reasons(reading, memory, wall, is_slow=is_slow, has_room=has_room))
     memory.faults = None
+    if pools_every is not None and _is_pools_turn(memory, pools_every, unit_id, is_new=is_new, is_asked=is_slow):
+        return (yield from _with_pools(reading, memory))
     return reading
+
+
+def _is_pools_turn(memory: Memory, pools_every: int, unit_id: str, *, is_new: bool, is_asked: bool) -> bool:
+    turn = memory.pools_turn
+    # At long intervals every poll asks.
+    is_often = is_new or turn.is_odd or pools_every == 1
+    polls = pools_every if is_often else pools_every * POOLS_TURN
+    return turn.is_due(polls, unit_id, is_new=is_new, is_asked=is_asked)
 
 
 class _Talk(NamedTuple):

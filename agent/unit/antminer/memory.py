@@ -2,6 +2,7 @@
 
 import msgspec
 
+from agent.unit.cgminer.pools_turn import PoolsTurn
 from agent.unit.coolant import SensorLayouts
 from agent.unit.nameplate import shipped_layouts
 from agent.unit.reading import Fault, Identity, PoolReading, ShareReading
@@ -25,6 +26,7 @@ class Memory(msgspec.Struct, gc=False):
         look_again_at: Unix time until which they are not looked at again, s.
         on_unread: Called with what a look at its replies found; None for no looks.
         pools: As last read; empty after a restart.
+        pools_turn: When they are asked for besides slow polls.
         shares: As last read; None after a restart.
         sleep_doubted_at: Unix time at which it first said *sleep* with a rate, s; see `consistency.words`.
         until_slow: Polls until share counters and pools are asked for again.
@@ -43,6 +45,7 @@ class Memory(msgspec.Struct, gc=False):
     layouts: SensorLayouts = msgspec.field(default_factory=shipped_layouts)
     on_unread: OnUnread | None = None
     pools: tuple[PoolReading, ...] = ()
+    pools_turn: PoolsTurn = msgspec.field(default_factory=PoolsTurn)
     shares: ShareReading | None = None
     sleep_doubted_at: float | None = None
     until_slow: int = 0

@@ -4,7 +4,8 @@ r"""One poll of a unit under Braiins OS, as a conversation without I/O; `agent.u
     devs ........ every poll: the boards
     devdetails .. when first seen, after a restart or a gap, when a board stops or starts, and on a slow poll after the
                   tuner has moved the boards' clocks: model, chips, clocks
-    pools ....... every `slow_every` polls, and when first seen or restarted; each unit has its own turn
+    pools ....... every `slow_every` polls, and when first seen or restarted; each unit has its own turn. Where the site
+                  judges where work goes, every `pools_every` polls, and when share counters look like another pool's
     tunerstatus . every poll: power, and what the unit says it does
     temps, fans . by turn; `temps` at every poll of a unit none of whose boards runs
 
@@ -74,6 +75,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,
+    pools_every: int | None = None,
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit.
@@ -83,6 +85,7 @@ def converse(
         memory: Kept between the polls of one unit.
         nameplate: The unit's rating in the ledger; None if it is not known.
         slow_every: Take share counters and pools every this many polls; 1 is every poll.
+        pools_every: Take pools alone after this many polls without them; None not to.
         wall: Returns Unix time, s.
 
     Raises:
@@ -95,7 +98,7 @@ def converse(
     summary = read_summary(data, at=at)
     if summary.minute_hs is None and summary.now_hs is None and summary.stand_in is None:
         raise UnsupportedReplyError(f"summary: no rate over any window that is full: {excerpt(data)!r}")
-    is_slow = memory.note_process(summary, at, unit_id=unit_id, slow_every=slow_every)
+    is_slow = memory.note_process(summary, at, unit_id=unit_id, slow_every=slow_every, pools_every=pools_every)
     memory.note_program(summary.program, version)
     talk = _Talk(memory, MOST_REQUESTS - (1 if version is None else 2), set(summary.repairs))
     boards = (yield from talk.ask(DEVS, read_devs)) or ()

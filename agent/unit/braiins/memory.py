@@ -14,6 +14,7 @@ from agent.unit.braiins.devs import Board
 from agent.unit.braiins.summary import Summary
 from agent.unit.braiins.temps import NOT_READ, Temps
 from agent.unit.cgminer.fields import interned
+from agent.unit.cgminer.pools_turn import PoolsTurn
 from agent.unit.cgminer.version import read_version
 from agent.unit.model_names import short_model
 from agent.unit.reading import Identity, Places, PoolReading, ShareReading
@@ -39,6 +40,7 @@ class Memory(msgspec.Struct, gc=False):
         layout: The boards that `devs` listed when `details` were read, and those of them that did not run.
         nominal_hs: What the boards should give, when `details` were read, H/s.
         pools: As last read; empty after a restart.
+        pools_turn: When they are asked for besides slow polls.
         shares: As last taken, every `slow_every` polls; None after a restart.
         sleep_doubted_at: See `consistency.words`.
         temps: As last read.
@@ -62,6 +64,7 @@ class Memory(msgspec.Struct, gc=False):
     layout: tuple[frozenset[int], frozenset[int]] | None = None
     nominal_hs: float = 0.0
     pools: tuple[PoolReading, ...] = ()
+    pools_turn: PoolsTurn = msgspec.field(default_factory=PoolsTurn)
     shares: ShareReading | None = None
     sleep_doubted_at: float | None = None
     temps: Temps = NOT_READ
@@ -79,7 +82,9 @@ class Memory(msgspec.Struct, gc=False):
         self.is_fans_turn = False
         self.unknown = frozenset()
 
-    def note_process(self, summary: Summary, at: float, *, unit_id: str, slow_every: int) -> bool:
+    def note_process(
+        self, summary: Summary, at: float, *, unit_id: str, slow_every: int, pools_every: int | None = None
+    ) -> bool:
         """Note what `summary` tells of the process; return True if this is a slow poll."""
         uptime_s = summary.uptime_s
         is_first, is_restarted = self.at is None, False
@@ -99,6 +104,10 @@ class Memory(msgspec.Struct, gc=False):
             self.is_pools_due = True
             self.shares = summary.shares
         self.until_slow -= 1
+        if pools_every is not None:
+            self.pools_turn.hear(summary.shares)
+            is_due = self.pools_turn.is_due(pools_every, unit_id, is_new=is_new, is_asked=self.is_pools_due)
+            self.is_pools_due |= is_due
         return is_slow
 
     def note_program(self, program: str | None, heard: bytes | None) -> None:

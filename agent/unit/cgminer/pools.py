@@ -6,11 +6,10 @@ from typing import Any, Final, NamedTuple
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.fields import clean, interned
+from agent.unit.cgminer.pools_shape import MAX_POOLS, fast_pools
 from agent.unit.cgminer.rows import SHARE_KEYS, Row
 from agent.unit.limits import MAX_DIFFICULTY
 from agent.unit.reading import PoolReading
-
-MAX_POOLS: Final = 16
 
 
 class PoolKeys(NamedTuple):
@@ -42,6 +41,9 @@ def read_pools(
         RefusedError: The unit refused the command.
         UnsupportedReplyError: The report is missing from the reply.
     """
+    fast = fast_pools(data, is_fee)
+    if fast is not None:
+        return fast, ()
     return pools_in(wire.decode_reply(data, "pools"), data, is_fee=is_fee)
 
 

@@ -60,6 +60,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,  # noqa: ARG001 - Of the seam; nothing here is asked for now and then.
+    pools_every: int | None = None,  # noqa: ARG001 - Nor that: pools are on the page of every poll.
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit; arguments as `agent.unit.reader.Converse`.

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, PowerWatts, Rpm, Seconds, Slot
-from agent.unit.cgminer.pools import MAX_POOLS
+from agent.unit.cgminer.pools_shape import MAX_POOLS
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.limits import MAX_BOARDS
 from agent.unit.reading import Places

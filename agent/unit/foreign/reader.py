@@ -30,6 +30,7 @@ def _converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,  # noqa: ARG001 - pyasic asks for everything at once.
+    pools_every: int | None = None,  # noqa: ARG001 - Pools included.
     wall: Callable[[], float],
 ) -> Conversation:
     line = yield READ

@@ -76,6 +76,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,
+    pools_every: int | None = None,
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit; arguments as `agent.unit.reader.Converse`.
@@ -100,6 +101,8 @@ def converse(
         if told is not None:
             memory.shares = told.shares
     memory.until_slow -= 1
+    if pools_every is not None:
+        _watch_pools(memory, told, pools_every, unit_id, is_new=is_new, is_slow=is_slow)
     yield from _state_and_slow(talk, is_slow=is_slow)
     memory.identity = identity_of(memory.identity, told, memory.state.config, _version(memory))
     memory.system_info = system_info_of(memory.system_info, memory.identity, talk.config)
@@ -170,8 +173,29 @@ def _state_and_slow(talk: _Talk, *, is_slow: bool) -> _Asked:
         yield from _joined_slow(talk)
     elif is_slow:
         memory.due = SLOW_COMMANDS
+    elif memory.is_joining and "pools" in memory.due:
+        memory.due = ()
+        yield from _single_pools(talk)
     if not memory.is_joining:
         yield from _one_by_one(talk)
+
+
+def _watch_pools(
+    memory: Memory, told: summary.Summary | None, pools_every: int, unit_id: str, *, is_new: bool, is_slow: bool
+) -> None:
+    """Have pools asked for at this poll if it is their turn, or if the share counters look like another pool's."""
+    turn = memory.pools_turn
+    turn.hear(None if told is None else told.shares)
+    if turn.is_due(pools_every, unit_id, is_new=is_new, is_asked=is_slow):
+        memory.due = ("pools", *(command for command in memory.due if command != "pools"))
+
+
+def _single_pools(talk: _Talk) -> _Asked:
+    talk.left -= 1
+    try:
+        _take_slow(talk, slow.read_single("pools", (yield SINGLE["pools"])))
+    except PollError:
+        return
 
 
 def _joined_state(talk: _Talk) -> _Asked:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from agent.unit.cgminer.pools_turn import PoolsTurn
 from agent.unit.luxos.boards import NO_DETAILS, Details
 from agent.unit.luxos.requests import BY_TURN
 from agent.unit.luxos.state import UNKNOWN, State
@@ -20,6 +21,7 @@ class Memory(msgspec.Struct, gc=False):
         is_known: The unit was read at least once.
         off_at: Unix time at which it first said that it sleeps with its supply off, s; None while it does not.
         pools: As last read; empty after a restart.
+        pools_turn: When they are asked for besides slow polls.
         shares: As last read; None after a restart.
         sleep_doubted_at, young_uptime: See `consistency`.
         state: As last read.
@@ -39,6 +41,7 @@ class Memory(msgspec.Struct, gc=False):
     is_known: bool = False
     off_at: float | None = None
     pools: tuple[PoolReading, ...] = ()
+    pools_turn: PoolsTurn = msgspec.field(default_factory=PoolsTurn)
     shares: ShareReading | None = None
     silences: int = 0
     sleep_doubted_at: float | None = None

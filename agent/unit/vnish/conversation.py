@@ -1,7 +1,8 @@
 """Which reports a poll of VNish asks for, and what is remembered between polls.
 
     stats ..... every poll: rate, boards, state, fans and power
-    pools ..... every `slow_every` polls, at once after a restart, and of a unit that hashes nothing: pools and shares
+    pools ..... every `slow_every` polls, at once after a restart, and of a unit that hashes nothing: pools and shares;
+                every `pools_every` polls where the site judges where work goes
 
 `summary` and `devs` are not asked: their `GHS 30m` and longer windows are the average of the run, and their share
 counters include those of the firmware's own pool. The owner's shares are the sums over the owner's pools.
@@ -16,6 +17,7 @@ import msgspec
 from agent.errors import PollError
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.pools import read_pools
+from agent.unit.cgminer.pools_turn import PoolsTurn
 from agent.unit.consistency.rules import hashes_nothing, hold_together
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
@@ -38,6 +40,7 @@ class Memory(msgspec.Struct, gc=False):
         identity: As last reported.
         is_known: The unit was read at least once.
         pools: As last read; empty after a restart.
+        pools_turn: When they are asked for besides slow polls.
         shares: The owner's, as last read; None after a restart.
         sleep_doubted_at: See `consistency.words`.
         until_slow: Polls until pools are asked for again.
@@ -49,6 +52,7 @@ class Memory(msgspec.Struct, gc=False):
     identity: Identity = Identity()
     is_known: bool = False
     pools: tuple[PoolReading, ...] = ()
+    pools_turn: PoolsTurn = msgspec.field(default_factory=PoolsTurn)
     shares: ShareReading | None = None
     sleep_doubted_at: float | None = None
     until_slow: int = 0
@@ -62,6 +66,7 @@ def converse(
     *,
     nameplate: Nameplate | None = None,
     slow_every: int,
+    pools_every: int | None = None,
     wall: Callable[[], float],
 ) -> Conversation:
     """Poll one unit; arguments as of `agent.unit.reader.Converse`.
@@ -89,7 +94,10 @@ def converse(
         # The first wait depends on the unit's id, so that a fleet that starts together spreads its slow requests.
         memory.until_slow = 1 + crc32(unit_id.encode()) % slow_every if is_new else slow_every
     memory.until_slow -= 1
-    if not is_slow and not hashes_nothing(reading, nameplate):
+    is_asked = is_slow or hashes_nothing(reading, nameplate)
+    if pools_every is not None:
+        is_asked |= memory.pools_turn.is_due(pools_every, unit_id, is_new=is_new, is_asked=is_asked)
+    if not is_asked:
         return reading
     try:
         pools, repairs = read_pools((yield POOLS), is_fee=is_fee_pool)

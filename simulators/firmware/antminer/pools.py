@@ -9,6 +9,7 @@ from simulators.unit.snapshot import Phase
 from simulators.unit.unit import Unit
 
 POOL_HOSTS = ("stratum.pool.example", "backup.pool.example")
+ACCOUNT = "site"
 _KEY_BEST = 64
 
 
@@ -47,12 +48,17 @@ class Pool(NamedTuple):
 
 
 def configured_pools(unit: Unit) -> tuple[PoolSetting, ...]:
-    """Return the three pool slots as an operator configured them, or else as the farm was built."""
-    if unit.settings.pools is not None:
-        return unit.settings.pools
-    user = f"site.{unit.identity.unit_id}"
-    built = [PoolSetting(f"stratum+tcp://{host}:3333", user, "x") for host in POOL_HOSTS]
-    return (*built, *[PoolSetting()] * (POOL_SLOTS - len(built)))
+    """Return the three pool slots as an operator configured them, or else as the farm was built.
+
+    A hijacker's pool stands in the first one.
+    """
+    slots = unit.settings.pools
+    if slots is None:
+        user = f"{ACCOUNT}.{unit.identity.unit_id}"
+        built = [PoolSetting(f"stratum+tcp://{host}:3333", user, "x") for host in POOL_HOSTS]
+        slots = (*built, *[PoolSetting()] * (POOL_SLOTS - len(built)))
+    hijack = unit.conditions.hijack
+    return slots if hijack is None else (PoolSetting(hijack.url, hijack.user, "x"), *slots[1:])
 
 
 def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
@@ -76,7 +82,9 @@ def pools_of(unit: Unit, t: float, *, is_asleep: bool) -> tuple[Pool, ...]:
         )
         # Assumed (A19): work goes to the first two slots only; a third pool is a spare that is never used.
         is_counted = not is_asleep and position < len(shares.by_pool)
-        accepted, rejected, stale = shares.by_pool[position] if is_counted else (0, 0, 0)
+        is_strangers = position == 0 and unit.conditions.hijack is not None
+        credit = shares.by_stranger if is_strangers else shares.by_pool[position] if is_counted else (0, 0, 0)
+        accepted, rejected, stale = credit if is_counted else (0, 0, 0)
         if accepted or rejected or stale:
             pool = pool._replace(
                 accepted=accepted,

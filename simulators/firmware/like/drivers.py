@@ -77,7 +77,7 @@ def _identity(leaf: Leaf, name: str, sketch: Sketch) -> Slot | None:
         place = sketch.listed_place(leaf)
         return lambda view: _quoted(like_serial(text, _board_serial(view, place)))
     own = _OWN.get(name)
-    return None if own is None else lambda view: _quoted(own(view, text))
+    return shared.of_first_pool(leaf, name, sketch, None if own is None else lambda view: _quoted(own(view, text)))
 
 
 def _board_serial(view: View, board: int) -> str:

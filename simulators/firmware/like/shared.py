@@ -61,6 +61,26 @@ def _of_pool(leaf: Leaf, name: str, sketch: Sketch) -> Slot | None:
     return _stratum(leaf, name, url, place)
 
 
+_HIJACKED: Final = {**dict.fromkeys(("URL", "url"), "url"), **dict.fromkeys(("User", "user"), "user")}
+
+
+def of_first_pool(leaf: Leaf, name: str, sketch: Sketch, usual: Slot | None) -> Slot | None:
+    """Return the slot of the first pool's URL or user, which a hijacker replaces; `usual` for any other value."""
+    field = _HIJACKED.get(name)
+    place = next((step for step in leaf.path if isinstance(step, int)), _MAX_POOLS)
+    if field is None or place or not sketch.is_pool(leaf):
+        return usual
+    raw = leaf.raw
+
+    def show(view: View) -> str:
+        hijack = view.unit.conditions.hijack
+        if hijack is not None:
+            return f'"{hijack.url if field == "url" else hijack.user}"'
+        return raw if usual is None else usual(view)
+
+    return show
+
+
 def _stratum(leaf: Leaf, name: str, url: str, place: int) -> Slot | None:
     if name == "Stratum Active" and isinstance(leaf.value, bool):
         return lambda view: "true" if view.pools[place].is_active else "false"

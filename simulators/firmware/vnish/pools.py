@@ -83,13 +83,16 @@ def _rows(unit: Unit, generation: Generation, t: float) -> list[_Row]:
     snapshot, shares = unit.snapshot(t), unit.shares(t)
     word = state_word(unit, snapshot)
     is_off, owned = word == "stopped", 1.0 - generation.fee_ratio
+    is_turn = unit.conditions.is_fee_turn
     rows = []
     for pool in pools_of(unit, t, is_asleep=is_off):
         if pool.url:
             found = [int(count * owned) for count in (pool.accepted, pool.rejected, pool.stale)]
             counts = _Counts(found[0], found[1], found[2], shares.difficulty) if any(found) else _Counts()
-            rows.append(_Row(pool.position, pool.url, pool.user, pool.status, 0, pool.is_active, counts, shares.age_s))
-    is_active = generation.is_new and word in {"mining", "auto-tuning"}
+            # Assumed (A216): one stratum at a time is active on the older generation, so the owner's rests in a turn.
+            is_active = pool.is_active and (generation.is_new or not is_turn)
+            rows.append(_Row(pool.position, pool.url, pool.user, pool.status, 0, is_active, counts, shares.age_s))
+    is_active = (generation.is_new or is_turn) and word in {"mining", "auto-tuning"}
     fee = _Counts() if is_off else _fee_counts(shares, generation)
     rows.append(_Row(len(rows), "DevFee", "DevFee", "Alive", 1, is_active, fee, shares.age_s))
     return rows
@@ -98,7 +101,7 @@ def _rows(unit: Unit, generation: Generation, t: float) -> list[_Row]:
 def _fee_counts(shares: Shares, generation: Generation) -> _Counts:
     """Return the maker's shares: its part of the work, and all that none of the owner's pools was credited with."""
     total = shares.accepted + shares.rejected + shares.stale
-    diverted = total - sum(sum(counts) for counts in shares.by_pool)
+    diverted = total - sum(sum(counts) for counts in (*shares.by_pool, shares.by_stranger))
     work = generation.fee_ratio * shares.work + (1.0 - generation.fee_ratio) * diverted * shares.difficulty
     return _Counts(int(work / FEE_DIFFICULTY), int(work * 0.0044 / FEE_DIFFICULTY), 0, FEE_DIFFICULTY)
 

@@ -18,8 +18,9 @@ from programs import free_port
 
 from agent.exporters.mqtt import delivery as delivery_module
 from agent.exporters.mqtt import outbox_writer as outbox_writer_module
+from agent.exporters.mqtt.changes import AgentHealth
 from agent.exporters.mqtt.exporter import MqttExporter
-from agent.exporters.mqtt.messages import AgentHealth, MeterReading
+from agent.exporters.mqtt.messages import MeterReading
 from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.topics import MeterScope

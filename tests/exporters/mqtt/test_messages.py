@@ -8,17 +8,15 @@ from exporter_cases import AT, ENERGY, board, entry, gone_silent, reading, statu
 from hypothesis import given
 from hypothesis import strategies as st
 from mqtt_messages import BY_SCHEMA, SCHEMAS, check, composer
+from msgspec import json as msgspec_json
 from msgspec import structs
+from work_cases import DIVERTED, IDLE, LISTED, OUR_ACCOUNT, OURS, THEIR_ACCOUNT, THEIRS, TOLERATED, UNKNOWN, working
+from work_cases import UNITS as WORKING
 
+from agent.exporters.mqtt.changes import AgentHealth, CurtailmentChanged, UnitChanged
 from agent.exporters.mqtt.composer import moment
-from agent.exporters.mqtt.messages import (
-    UNITS_A_MESSAGE,
-    AgentHealth,
-    CurtailmentChanged,
-    UnitChanged,
-    schemas,
-)
-from agent.exporters.mqtt.news import is_news
+from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, schemas
+from agent.exporters.mqtt.news import WorkNews, is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
 from agent.site.curtailment.orders import ScopeOrder
 from agent.site.lateness import held
@@ -220,3 +218,41 @@ def test_the_agents_lateness_is_no_news_of_a_unit() -> None:
         True,
         198e12,
     )
+
+
+def test_diverted_work_is_news_once_and_so_is_its_end() -> None:
+    """Each change is one event by class and name alone; what is not known, and a list taken away, change nothing."""
+    news = WorkNews()
+    courses = (LISTED, DIVERTED, DIVERTED, UNKNOWN, DIVERTED, None, LISTED, IDLE, TOLERATED)
+    told = [news.change(working("u1", work)) for work in courses]
+    found = [(place, change.is_diverted, change.pool) for place, change in enumerate(told) if change is not None]
+    assert found == [(1, True, None), (6, False, "main")]
+    assert told[1] is not None
+    payload = msgspec_json.encode(told[1])
+    assert not [secret for secret in (THEIR_ACCOUNT, THEIRS.host) if secret.encode() in payload]
+    news.change(working("u1", DIVERTED))
+    news.forget("u1")
+    assert news.change(working("u1", LISTED)) is None
+    assert news.change(working("u1", DIVERTED)) is not None
+
+
+def test_work_is_told_by_class_and_name_alone() -> None:
+    """Figures and units have classes and names of the configuration, and no address and no account."""
+    made, sums = composer(), site_figures(WORKING, AT)
+    figures = made.figures(sums, ENERGY, interval_s=10, simulated_units=0)
+    units, whole = [made.unit(one, at=AT) for one in WORKING], made.container("C1", sums.site, ENERGY, interval_s=10)
+    bodies = (figures, *units, whole)
+    for secret in (OUR_ACCOUNT, THEIR_ACCOUNT, THEIRS.host, OURS.host):
+        assert not [body for body in bodies if secret.encode() in body]
+    body = check(figures)
+    assert (body["figures"]["diverted_units"], body["figures"]["diverted_hs"]) == (2, 396e12)
+    assert body["pools"]["units_by_entry"] == {"main": 4}
+    assert check(bodies[1])["unit"]["pool_class"] == "listed"
+    alone = check(made.figures(site_figures([status()], AT), ENERGY, interval_s=10, simulated_units=0))
+    assert (alone["pools"], alone["figures"]["diverted_hs"]) == (None, None)
+
+
+def test_a_diverted_unit_is_published_at_once() -> None:
+    """Its topic says so without waiting for the heartbeat."""
+    assert is_news(working("u1", LISTED), working("u1", DIVERTED))
+    assert not is_news(working("u1", LISTED), working("u1", UNKNOWN))

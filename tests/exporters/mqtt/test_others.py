@@ -16,6 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from mqtt_agent import SmallBook, delivering, exporter, password, publish_figures, section
 from mqtt_messages import composer
 from patience import PATIENT_S
+from work_cases import DIVERTED, LISTED, working
 
 from agent.exporters.mqtt.home_assistant import discovery, identifier
 from agent.exporters.mqtt.sparkplug import REBIRTH, EdgeNode, asks_for_rebirth
@@ -52,7 +53,7 @@ DEVICE = {
 }
 AVAILABILITY = {"topic", "value_template", "payload_available", "payload_not_available"}
 PAGE = "https://gateway.mine.example:9184"
-ENTITIES = 11 + 3
+ENTITIES = 12 + 4
 DISCOVERY_TOPIC = re.compile(r"homeassistant/(sensor|binary_sensor)/([a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config")
 # Source: the examples in source/_integrations/mqtt.markdown, "Discovery examples with component discovery".
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -197,9 +198,26 @@ def test_entities_show_the_figures() -> None:
         "dark": "None",
         "low_efficiency": "ON",
         "low_coverage": "ON",
+        # Nothing is judged without an allow-list: neither zero nor "no problem".
+        "diverted": "None",
+        "work_diverted": "None",
     }
     assert float(site["power"]) > 6000
     assert 15 < float(site["energy_efficiency"]) < 20
+
+
+def test_diverted_work_is_a_figure_and_a_problem() -> None:
+    """At a site that judges it, what is diverted is a figure in TH/s and a problem; none of it is no problem."""
+    ours = [working("u1", LISTED), working("u2", LISTED)]
+    theirs = [working("d1", DIVERTED), *ours]
+    for units, expected in ((theirs, ("198.0", "ON")), (ours, ("0.0", "OFF"))):
+        places = (Place(container="C 1" if number else "C/2") for number in range(len(units)))
+        renamed = [
+            msgspec.structs.replace(one, entry=msgspec.structs.replace(one.entry, place=place))
+            for one, place in zip(units, places, strict=True)
+        ]
+        site = {key.removeprefix("hashsight_alpha_"): text for key, text in shown(site_figures(renamed, AT)).items()}
+        assert (site["diverted"], site["work_diverted"]) == expected
 
 
 def test_what_is_not_known_is_shown_as_no_value() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from credit_cases import credit
 from discovery_cases import figures as discovery_figures
 from exporter_cases import AT, S21, board, entry, gone_silent, reading, status
 from hypothesis import given
@@ -28,6 +29,7 @@ from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
 from agent.history.health import Health
+from agent.site.credited.account import AccountState
 from agent.site.delivered import Delivered
 from agent.site.energy import Energy, EnergyBook
 from agent.site.identity.figures import IdentityFigures
@@ -36,6 +38,8 @@ from agent.site.lateness import held
 from agent.site.ledger.entries import Place
 from agent.site.metered import Metered, MeterState
 from agent.site.mismatch import BinSource, Mismatch, ReportedBin
+from agent.site.pools.destinations import Destination
+from agent.site.pools.work import PoolClass, UnitWork
 from agent.site.power import PowerSource
 from agent.site.reasons import Reason
 from agent.site.status import Loss, UnitStatus
@@ -769,7 +773,7 @@ def test_contract_is_sound() -> None:
     rows = contract()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert re.fullmatch(r"(miner|mining_(site|container|rack|model)|miner_agent)(_[a-z0-9]+)+", row.name)
+        assert re.fullmatch(r"(miner|mining_(site|container|rack|model|owner|pool)|miner_agent)(_[a-z0-9]+)+", row.name)
         assert not re.search(r"tera|giga|mega|milli|percent|celcius|_ms$|_ths", row.name)
         assert row.name.endswith("_total") is (row.kind == "counter")
         assert row.name.endswith("_info") is (row.kind == "info")
@@ -887,7 +891,8 @@ def mismatches(text: str) -> dict[str, float]:
 
 async def test_exposition_is_the_contract() -> None:
     """Every exported family except the process' own is in the contract, with the same labels and help."""
-    hashing = status(latest=reading(power_watts=3500.0), error=None)
+    hashing = status(entry(owner="Acme"), reading(power_watts=3500.0), error=None)
+    hashing = structs.replace(hashing, work=UnitWork(pool_class=PoolClass.LISTED, entry="own", since=AT))
     losses = (Loss(*next(iter(gone_silent().losses))),)
     metrics = store(structs.replace(hashing, losses=losses, reason=Reason.SLOW, mismatch=Mismatch("S21 Pro", None)))
     figures = site_figures(
@@ -896,7 +901,7 @@ async def test_exposition_is_the_contract() -> None:
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
     )
-    metrics.on_site(figures, is_whole=True)
+    metrics.on_site(replace(figures, credited=(credit(),)), is_whole=True)
     book = EnergyBook(interval_s=10)
     book.advance(figures, 0.0)
     metrics.on_energy(book.advance(figures, 10.0))
@@ -905,10 +910,12 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_skipped("busy")
     metrics.on_lane_replaced("ended")
     metrics.on_reload(is_successful=True, at=AT)
+    metrics.watch_pool_accounts(lambda: [AccountState(name="main", pool="X", reads=1)])
     metrics.watch_polling(int, float)
     metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
     metrics.watch_curtailments(lambda: True)
     metrics.watch_web_config(lambda: True)
+    metrics.own.page_url = "https://gateway.mine.example"
     metrics.own.snapshot_at = AT
     metrics.own.takeovers, metrics.own.primary_offset_s = 1, -2.0
     metrics.own.primary_silent_s = lambda: 3.0
@@ -928,6 +935,24 @@ async def test_exposition_is_the_contract() -> None:
             assert set(rows[name].labels) == set(sample.labels) - {"le"}
             assert rows[name].help == family.documentation
     assert seen == set(rows)
+
+
+async def test_no_address_and_no_account_is_exported() -> None:
+    """Labels of pools are classes and names of entries; where the work goes stays inside."""
+    work = UnitWork(
+        pool_class=PoolClass.DIVERTED,
+        destination=Destination("stratum+tcp", "canary-host.example", 31_337),
+        account="canaryaccount",
+        since=AT,
+    )
+    pools = (PoolReading(index=0, status="Alive", is_active=True, url="canary-host.example", user="canaryaccount.cw"),)
+    diverted = structs.replace(status(entry(), reading(pools=pools)), work=work)
+    metrics = store(diverted)
+    metrics.on_site(site_figures([diverted], AT), is_whole=True)
+    text = await text_of(metrics)
+    assert 'mining_site_pool_class_units{site="nd-1",class="diverted"} 1' in text
+    assert "canary" not in text
+    assert "31337" not in text
 
 
 async def test_group_power_names_its_source() -> None:

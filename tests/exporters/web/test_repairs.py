@@ -25,7 +25,7 @@ from agent.exporters.web.site_answers import schema
 from agent.site.ledger.entries import Place
 from agent.site.repairs.book import MAX_OPEN
 from agent.site.repairs.entries import MAX_NOTE, RepairEntry, Said
-from agent.site.repairs.symptoms import Symptom
+from agent.site.repairs.symptoms import SYMPTOM_WORDS, Symptom
 
 CANARY = "<script>x</script>\"'&"
 BOARD = msgspec.structs.replace(
@@ -222,6 +222,54 @@ def test_a_row_says_where_what_since_and_how_much() -> None:
     assert '<time datetime="2025-11-20T19:36:00Z">19:36</time> <span>2 h 00 min</span>' in html
     assert '40.0 TH/s·h <span class="before">2 before</span>' in html
     assert 'aria-label="Note or seen: u7, fan stopped"' in html
+
+
+def in_rack(count: int, symptom: Symptom = Symptom.NO_ANSWER) -> list[RepairEntry]:
+    """Return entries of one symptom in a rack, half a minute apart."""
+    return [
+        msgspec.structs.replace(
+            FAN,
+            id=100 + slot,
+            symptom=symptom,
+            unit_id=f"x{slot}",
+            place=Place(container="C3", rack="R4", slot=str(slot)),
+            words=SYMPTOM_WORDS[symptom],
+            since=AT - 3600 + 30 * slot,
+            lost_hashes=3.6e15,
+        )
+        for slot in range(count)
+    ]
+
+
+def test_a_racks_breaker_is_one_line() -> None:
+    """A symptom that half of a rack's units share is one line where the first stood, with every unit's entry in it."""
+    units = {("C3", "R4"): 8, ("C3", "R2"): 8, ("C3", "R10"): 8}
+    html = page(FAN, BOARD, *in_rack(4), units=units)
+    assert "rack R4" in html
+    assert "<strong>no answer: 4 of 8 units of the rack</strong>" in html
+    assert "the first since 20:36 <span>60 min</span>" in html
+    assert '<span class="lost">4.0 TH/s·h</span>' in html
+    places = [html.index(each) for each in ('id="r8"', "no answer: 4 of 8", 'id="r100"', 'id="r103"', 'id="r7"')]
+    assert places == sorted(places)
+    assert "no answer: 8 units of the rack" in page(*in_rack(8), units=units)
+    # A page that ends within the rack still knows the whole of it.
+    assert "<details>" in page(*in_rack(8), units=units, query=RepairQuery(limit=1))
+
+
+@pytest.mark.parametrize(
+    ("entries", "units"),
+    [
+        (in_rack(3), 3),
+        (in_rack(4), 9),
+        (in_rack(8, Symptom.FAN_STOPPED), 8),
+        ([msgspec.structs.replace(each, place=Place(container="C3")) for each in in_rack(8)], 8),
+    ],
+)
+def test_what_a_rack_does_not_explain_stays_one_line_a_unit(entries: list[RepairEntry], units: int) -> None:
+    """Few units, less than half of a rack, faults of a unit's own, and units without a rack are not put together."""
+    html = page(*entries, units={("C3", "R4"): units, ("C3", ""): units})
+    assert "<details>" not in html
+    assert html.count('<li id="r') == len(entries)
 
 
 def test_what_people_and_ledgers_say_is_text() -> None:

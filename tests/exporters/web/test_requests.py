@@ -38,6 +38,8 @@ ROUTES = (
     "/api/v1/site",
     "/api/v1/units",
     "/api/v1/units/a1",
+    "/api/v1/pools",
+    "/api/v1/pools.csv",
     "/api/v1/history",
     "/api/v1/identity",
     "/api/v1/discovery",

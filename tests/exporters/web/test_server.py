@@ -277,7 +277,7 @@ async def test_units_are_filtered_sorted_and_paged(query: str, expected: list[st
         ("limit=%D9%A1", "limit must be a whole number from 1 to 1000"),
         ("offset=-1", "offset must be a whole number from 0"),
         ("offset=" + "9" * 100, "offset must be a whole number from 0"),
-        ("colour=red", "unknown parameter 'colour': expected one of state, reason, cause, container,"),
+        ("colour=red", "unknown parameter 'colour': expected one of state, reason, cause, pool, container,"),
         ("state=hashing&state=stopped", "state is given twice"),
         ("q=" + "x" * 129, "q is longer than 128 characters"),
     ],

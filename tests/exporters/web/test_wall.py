@@ -11,6 +11,7 @@ from exporter_cases import AT, entry, gone_silent, reading, status
 from paths import ROOT
 from web_site import UNITS, served, source
 
+from agent.errors import UnreachableError
 from agent.exporters.web.pages.conditions import LOOKED_FOR, Known, conditions
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.wall_page import ShownWall, render_wall
@@ -64,6 +65,8 @@ def wall(statuses: tuple[UnitStatus, ...] = WELL, *, has_figures: bool = True, *
             "MiningContainerDark",
             "containers C1, C2, C3 and 2 more dark",
         ),
+        ({"dark": ("C9",)}, "MiningContainerDark", "container C9 dark"),
+        ({"dark": ("C1",), "repairs": listed(Symptom.CONTAINER_DARK)}, "MiningContainerDark", "container C1 dark"),
         ({"repairs": listed(Symptom.NO_POOL_ALIVE, 2)}, "MiningPoolsDead", "2 units with no living pool"),
         ({"repairs": listed(Symptom.HOT)}, "MiningUnitsOverheating", "1 unit hot"),
         ({"repairs": listed(Symptom.FAN_STOPPED)}, "MiningFansStopped", "1 unit with a stopped fan"),
@@ -107,7 +110,7 @@ def test_conditions_stand_behind_alerts_that_are_shipped() -> None:
 def test_the_wall_never_says_that_no_alert_fires() -> None:
     """Where nothing holds it says how much it looked for, and that it does not know which alerts fire."""
     html = wall()
-    assert "none of the 12 that this agent can tell" in html
+    assert "none of the 13 that this agent can tell" in html
     assert "No Alertmanager is configured (web.alertmanager). Alerts may fire that are not here." in html
     assert "no alerts" not in html.casefold()
 
@@ -167,6 +170,19 @@ def test_units_that_start_after_an_event_are_accounted_for() -> None:
     assert "curtailment accounted for" not in wall((*WELL, *starting), events=(event,))
     over = replace(event, end=AT - 1800)
     assert "curtailment accounted for" in wall((*WELL, *starting), events=(over,))
+
+
+def test_a_container_is_dark_on_the_wall_when_it_is_on_the_first_page() -> None:
+    """The wall does not wait for the walk list; a curtailment of the container explains it on both."""
+    rows = [entry(f"d{number}", place=Place(container="C2")) for number in range(5)]
+    dark = tuple(
+        status(each, reading(each.unit_id), error=UnreachableError("no answer"), is_fresh=False) for each in rows
+    )
+    assert "container C2 dark" in wall((*WELL, *dark))
+    starting = tuple(status(each, reading(each.unit_id, hashrate_5s_hs=0.0, uptime_s=60)) for each in rows)
+    event = Event(id="e", scope=Scope(container="C2"), start=AT - 3600, end=AT - 60, target_ratio=0.0, source="test")
+    assert "container C2 dark" in wall((*WELL, *starting))
+    assert "container C2 dark" not in wall((*WELL, *starting), events=(event,))
 
 
 def test_faults_that_found_the_list_full_are_counted() -> None:

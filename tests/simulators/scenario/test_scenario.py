@@ -36,6 +36,7 @@ NAMES = (
     "mixed-site",
     "network-switch-flap",
     "october-2025",
+    "pool-hijack",
     "pool-outage",
     "quiet-day",
     "september-2025",
@@ -364,6 +365,18 @@ def test_pool_outage() -> None:
     (first_later, *_), (second_later, *_) = unit.shares(farm.clock.now()).by_pool
     assert first_later == first
     assert second_later > second
+
+
+def test_pool_hijack() -> None:
+    """Twenty units in turn work for a stranger, then eight at once; each restarts with its pools and hashes on."""
+    farm, playing = played("pool-hijack")
+    hijacked = []
+    for hour in (0.9, 1.1, 1.5, 2.9, 3.5, 4.1, 5.5):
+        truth = truth_at(farm, playing, hour)
+        hijacked.append(sum(unit.conditions.hijack is not None for unit in farm.units))
+        assert truth["units_by_state"] == {"hashing": 400} or hour in {1.1, 4.1}
+    assert hijacked == [0, 6, 20, 20, 0, 8, 0]
+    assert set(truth["lost_hashes"]) == {"starting"}
 
 
 def test_starved_agent() -> None:

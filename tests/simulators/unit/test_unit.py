@@ -18,6 +18,7 @@ from simulators.faults.unit import (
     NoBoards,
     Overheat,
     PoolDead,
+    PoolHijacked,
     PowerOff,
     PsuTrip,
     Rebooting,
@@ -492,3 +493,38 @@ def test_boards_of_one_reply_differ_as_much_as_recorded_ones() -> None:
     off = [ghs / statistics.fmean(row) - 1.0 for row in rows for ghs in row]
     assert 0.018 < statistics.pstdev(off) * (3.0 / 2.0) ** 0.5 < 0.03
     assert max(map(abs, off)) < 0.08
+
+
+def test_a_hijacked_unit_credits_the_stranger() -> None:
+    """Its first pool is the stranger's from then on: what that one gets is told apart, and the owner's counts stand."""
+    unit = make_unit()
+    before = unit.shares(START)
+    unit.schedule(Change(START, 1, Verb.INJECT, 1, PoolHijacked(restarts=False)))
+    later = unit.shares(START + 3600.0)
+    assert later.by_pool == before.by_pool
+    assert later.by_stranger[0] > 100
+    total = later.accepted + later.rejected + later.stale
+    assert total == sum(sum(credit) for credit in (*later.by_pool, later.by_stranger))
+    unit.withdraw(1, START + 3600.0)
+    after = unit.shares(START + 7200.0)
+    assert after.by_stranger == later.by_stranger
+    assert after.by_pool[0][0] > before.by_pool[0][0]
+
+
+@pytest.mark.parametrize(
+    ("firmware", "restarts", "expected"),
+    [
+        ("antminer", None, True),
+        ("vnish", None, True),
+        ("luxos", None, False),
+        ("braiins", None, False),
+        ("luxos", True, True),
+    ],
+)
+def test_other_pools_restart_the_process_as_the_firmware_does(
+    firmware: str, *, restarts: bool | None, expected: bool
+) -> None:
+    """LuxOS and Braiins OS switch at once; with the others, counters begin anew."""
+    unit = make_unit(firmware=firmware)
+    unit.schedule(Change(START, 1, Verb.INJECT, 1, PoolHijacked(restarts=restarts)))
+    assert (unit.process(START + 600.0).elapsed_s < 600) is expected

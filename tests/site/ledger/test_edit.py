@@ -416,7 +416,7 @@ def test_import_takes_a_spreadsheets_table(table: list[str]) -> None:
     assert edited.notes == ("new.csv: columns that a ledger does not have are left out: Remarks",)
 
 
-@pytest.mark.parametrize("name", ["remark", "Remarks", "site", "owner", "Location", "notes"])
+@pytest.mark.parametrize("name", ["remark", "Remarks", "site", "customer", "Location", "notes"])
 def test_a_column_of_a_persons_own_is_left_out_and_named(name: str) -> None:
     """However much it looks like one of a ledger's."""
     edited = edit(merging(f"unit_id,slot,{name}", "u1,7,text"), U1)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from repair_cases import CONDITIONS, MINUTE_S, RULES, STEP_S, Aisle, listed
+from repair_cases import ALLOWED, CONDITIONS, MINUTE_S, RULES, STEP_S, Aisle, listed
 from site_cases import AT, TH, entry
 
 from agent.site.curtailment.events import Curtailments, Event, Scope
@@ -274,6 +274,55 @@ def test_an_event_does_not_close_a_dark_container() -> None:
     later = Aisle(*rows, curtailments=Curtailments(events=[declared]), book=aisle.book, at=aisle.at)
     later.wait(HOUR_S / 2, condition="silent")
     assert later.closed == []
+
+
+@pytest.mark.parametrize(
+    ("units", "is_maintained", "closing"),
+    [(3, False, Closing.LEFT_LEDGER), (0, False, Closing.LEFT_LEDGER), (12, True, Closing.MAINTENANCE)],
+)
+def test_a_dark_container_of_which_little_is_left_closes(units: int, is_maintained: bool, closing: Closing) -> None:  # noqa: FBT001
+    """Units that were moved away or taken for repair end the container's entry; those left are listed by themselves."""
+    names = [f"u{number}" for number in range(12)]
+    aisle = Aisle(*names)
+    aisle.wait(TEN_MINUTES_S, condition="silent")
+    assert aisle.listed()[0][:2] == ("C1", Symptom.CONTAINER_DARK)
+    smaller = Aisle(
+        *(entry(name, is_in_maintenance=is_maintained) for name in names[:units]), book=aisle.book, at=aisle.at
+    )
+    smaller.clock_s = aisle.clock_s
+    smaller.wait(TEN_MINUTES_S, condition="silent")
+    assert [(each.symptom, each.closing) for each in smaller.closed] == [(Symptom.CONTAINER_DARK, closing)]
+    alone = {Symptom.NO_ANSWER} if units and not is_maintained else set()
+    assert {symptom for _, symptom, _ in smaller.listed()} == alone
+
+
+def test_diverted_work_is_an_entry_that_counts_what_works_elsewhere() -> None:
+    """A unit whose work goes elsewhere is listed although it loses nothing; it closes when its work is ours again."""
+    aisle = Aisle("u1")
+    aisle.tracker.allow = ALLOWED
+    aisle.wait(MINUTE_S, condition="working for us")
+    began = aisle.at + STEP_S
+    aisle.wait(HOUR_S, condition="working for them")
+    assert aisle.listed() == [("u1", Symptom.DIVERTED, "works for an address that is not yours")]
+    (found,) = aisle.book.entries()
+    assert found.since == began
+    assert found.lost_hashes == pytest.approx(294e12 * (HOUR_S - STEP_S))
+    # Silence says nothing of where the work goes.
+    aisle.wait(TEN_MINUTES_S, condition="silent")
+    assert Symptom.DIVERTED in {symptom for _, symptom, _ in aisle.listed()}
+    aisle.wait(TEN_MINUTES_S, condition="working for us")
+    assert aisle.listed() == []
+
+
+def test_diverted_work_is_forgotten_with_the_allow_list() -> None:
+    """Where pools are judged no longer, nothing stays listed for good."""
+    aisle = Aisle("u1")
+    aisle.tracker.allow = ALLOWED
+    aisle.wait(TEN_MINUTES_S, condition="working for them")
+    assert [symptom for _, symptom, _ in aisle.listed()] == [Symptom.DIVERTED]
+    aisle.tracker.allow = None
+    aisle.wait(TEN_MINUTES_S)
+    assert aisle.listed() == []
 
 
 def test_units_without_a_container_are_never_dark_together() -> None:

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
@@ -153,6 +154,16 @@ class Door:
             refused[HttpRefusal.ORIGIN] += 1
             return error_response(request, *foreign)
         return None
+
+    def may_see_accounts(self, request: web.Request) -> bool:
+        """Return True for a caller who may see where units' work goes in full: addresses of pools, and accounts.
+
+        Operators may. Without users, everyone may who reaches a server that listens on this machine alone.
+        """
+        caller = caller_of(request)
+        if caller == ANYBODY:
+            return self._listen is not None and ip_address(self._listen.host).is_loopback
+        return caller.role is Role.OPERATOR
 
     def _role(self, user: str) -> Role:
         return Role.OPERATOR if user in self._operators() else Role.VIEWER

@@ -90,6 +90,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _csv("/api/v1/units.csv", "list_units_csv", "The same as CSV, on one page", parameters=parameters.UNITS),
     _csv("/units.csv", "list_shown_units_csv", "Units as their page shows them", parameters=parameters.UNITS),
     _json("/api/v1/units/{unit_id}", "get_unit", "One unit in full", parameters=(_UNIT_ID,), refusals=(404,)),
+    _json("/api/v1/pools", "get_pools", "Where the work of the site's units goes"),
+    _csv("/api/v1/pools.csv", "list_pools_csv", "The destinations of it as CSV"),
     _json("/api/v1/history", "get_history", "Means over past steps", parameters=parameters.HISTORY, refusals=(404,)),
     _csv("/api/v1/history.csv", "get_history_csv", "The same as CSV", parameters=parameters.HISTORY, refusals=(404,)),
     _json("/api/v1/identity", "get_identity", "Units away from their ledger address, and unknown machines there"),

@@ -7,6 +7,7 @@ from typing import Any
 from agent.exporters.web import repair_query
 from agent.exporters.web.query_string import MAX_VALUE_CHARS
 from agent.exporters.web.unit_query import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, SORTS
+from agent.site.pools.work import PoolClass
 from agent.site.reasons import Reason
 from agent.site.repairs.symptoms import Symptom
 from agent.site.status import Cause, UnitState
@@ -39,6 +40,7 @@ UNITS = (
     _query("state", "Only units in this state.", _words(UnitState)),
     _query("reason", "Only units with this reason.", _words(Reason)),
     _query("cause", "Only units with a loss of this cause.", _words(Cause)),
+    _query("pool", "Only units whose work goes to a destination of this class.", _words(PoolClass)),
     _query("container", "Only units of this container.", _text()),
     _query("rack", "Only units of this rack.", _text()),
     _query("model", "Only units of this model.", _text()),

@@ -15,12 +15,13 @@ class BannerKind(IntEnum):
     AGENT_UNHEALTHY = 0
     FIGURES_OUT_OF_DATE = 1
     CONTAINER_DARK = 2
-    AGENT_LATE = 3
-    HISTORY_STALE = 4
-    WEB_FILE_REFUSED = 5
-    DOOR_OPEN = 6
-    STANDBY = 7
-    SIMULATED = 8
+    WORK_DIVERTED = 3
+    AGENT_LATE = 4
+    HISTORY_STALE = 5
+    WEB_FILE_REFUSED = 6
+    DOOR_OPEN = 7
+    STANDBY = 8
+    SIMULATED = 9
 
 
 ALARMS = frozenset(
@@ -28,6 +29,7 @@ ALARMS = frozenset(
         BannerKind.AGENT_UNHEALTHY,
         BannerKind.FIGURES_OUT_OF_DATE,
         BannerKind.CONTAINER_DARK,
+        BannerKind.WORK_DIVERTED,
         BannerKind.HISTORY_STALE,
         BannerKind.WEB_FILE_REFUSED,
     }

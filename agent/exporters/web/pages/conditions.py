@@ -14,7 +14,7 @@ from agent.site.repairs.entries import RepairEntry
 from agent.site.repairs.symptoms import Symptom
 from agent.site.totals import Figures
 from agent.text.losses import units_text
-from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, ratio_text
+from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, hashrate_text, ratio_text
 
 
 class Condition(NamedTuple):
@@ -35,6 +35,7 @@ class Known:
 
     Attributes:
         site: The site's figures.
+        dark: Names of the containers that are dark now; the walk list waits until one has lasted.
         repairs: The open entries of the walk list.
         is_restoring: True while a curtailment is in force or just ended, which explains units that start.
         unreadiness: Why the figures cannot be trusted; None if they can.
@@ -44,6 +45,7 @@ class Known:
     """
 
     site: Figures
+    dark: tuple[str, ...] = ()
     repairs: tuple[RepairEntry, ...] = ()
     is_restoring: bool = False
     unreadiness: str | None = None
@@ -55,6 +57,7 @@ class Known:
 LOOKED_FOR = (
     "MiningAgentLate",
     "MiningContainerDark",
+    "MiningHashrateDiverted",
     "MiningSiteEfficiencyLow",
     "MiningSiteCoverageLow",
     "MiningPoolsDead",
@@ -85,7 +88,7 @@ def conditions(known: Known) -> list[Condition]:
 def _found(known: Known) -> Iterator[tuple[str, str]]:
     yield from _of_the_agent(known)
     yield from _of_the_site(known.site, is_restoring=known.is_restoring)
-    yield from _of_the_walk(known.repairs)
+    yield from _of_the_walk(known.dark, known.repairs)
 
 
 def _of_the_agent(known: Known) -> Iterator[tuple[str, str]]:
@@ -99,6 +102,9 @@ def _of_the_agent(known: Known) -> Iterator[tuple[str, str]]:
 
 
 def _of_the_site(site: Figures, *, is_restoring: bool) -> Iterator[tuple[str, str]]:
+    if site.diverted_units:
+        words = f"{hashrate_text(site.diverted_hs)} of {units_text(site.diverted_units)} diverted"
+        yield "MiningHashrateDiverted", words
     ratio, coverage = accounted_ratio(site, is_restoring=is_restoring), site.coverage_ratio
     if ratio is not None and ratio < TARGET_RATIO:
         yield "MiningSiteEfficiencyLow", f"efficiency {ratio_text(ratio, 1)}, curtailment accounted for"
@@ -110,8 +116,9 @@ def _of_the_site(site: Figures, *, is_restoring: bool) -> Iterator[tuple[str, st
         yield "MiningUnitsNotRestored", f"{units_text(site.unrestored)} not back after an event"
 
 
-def _of_the_walk(repairs: Iterable[RepairEntry]) -> Iterator[tuple[str, str]]:
-    dark = [entry.place.container for entry in repairs if entry.symptom is Symptom.CONTAINER_DARK]
+def _of_the_walk(dark_now: Iterable[str], repairs: Iterable[RepairEntry]) -> Iterator[tuple[str, str]]:
+    listed = (entry.place.container for entry in repairs if entry.symptom is Symptom.CONTAINER_DARK)
+    dark = list(dict.fromkeys((*dark_now, *listed)))
     if dark:
         yield "MiningContainerDark", f"{_some(dark)} dark"
     counts = Counter(entry.symptom for entry in repairs)

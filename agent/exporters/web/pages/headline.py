@@ -1,9 +1,12 @@
 """The site's figures in one card: efficiency now, coverage, what is accounted for, shares of losses, power."""
 
+from html import escape
+
 from agent.exporters.web.pages.patterns import patterned
 from agent.site.accounted import accounted_ratio
 from agent.site.status import Cause, UnitState
 from agent.site.totals import Figures, SiteFigures
+from agent.text.credited import credited_tiles
 from agent.text.losses import CAUSE_WORDS, largest_losses, units_text
 from agent.text.numbers import TARGET_RATIO, hashrate_text, ratio_text
 from agent.text.power import power_tiles
@@ -80,8 +83,14 @@ def _tiles(figures: SiteFigures) -> str:
     ]
     if site.uplift_hs:
         tiles.append(("Uplift", hashrate_text(site.uplift_hs), "above nameplate"))
+    if site.diverted_hs is not None and site.diverted_units:
+        tiles.append(("Diverted", hashrate_text(site.diverted_hs), f"of operating, {units_text(site.diverted_units)}"))
     tiles += power_tiles(figures)
-    listed = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles)
+    tiles += credited_tiles(figures)
+    listed = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{value}<small>{escape(note)}</small></dd></div>"
+        for name, value, note in tiles
+    )
     return f'<dl class="tiles">{listed}</dl>'
 
 

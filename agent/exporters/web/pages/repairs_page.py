@@ -1,7 +1,7 @@
 """The walk list: every fault that lasts, in the order of a walk or of what it costs, to read, print and note upon."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC
 from html import escape
 from itertools import groupby
@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
+from agent.exporters.web.pages.rack_groups import Rack, RackGroup, grouped
 from agent.exporters.web.repair_answers import HASHES_PER_THS_HOUR
 from agent.exporters.web.repair_query import RepairQuery
 from agent.site.repairs.entries import RepairEntry, Said
@@ -16,6 +17,7 @@ from agent.site.repairs.symptoms import SYMPTOM_WORDS, Symptom
 from agent.site.status import UnitState, UnitStatus
 from agent.text.natural import natural_key
 from agent.text.numbers import duration_text
+from agent.text.places import rack_name
 
 SORT_WORDS = {"place": "by place, to walk", "loss": "by loss, to decide", "since": "by age"}
 
@@ -31,6 +33,7 @@ class ShownRepairs:
         query: Filters, order and page.
         unit: Returns the status of one unit; None if it is not deployed.
         is_kept: False if no history is kept, so that a restart forgets the list.
+        units: Units deployed in each rack; without them no rack's entries become one line.
         is_standby: True while this agent stands by: the list is its primary's.
     """
 
@@ -40,6 +43,7 @@ class ShownRepairs:
     query: RepairQuery
     unit: Callable[[str], UnitStatus | None]
     is_kept: bool = True
+    units: Mapping[Rack, int] = field(default_factory=dict)
     is_standby: bool = False
 
 
@@ -50,7 +54,8 @@ def render_repairs(shown: ShownRepairs) -> str:
     if shown.query.sort == "place":
         for container, group in groupby(chosen, key=lambda entry: entry.place.container):
             name = escape(container) or "No container"
-            body.append(f'<section class="card walk"><h2>{name}</h2>{_list(group, shown)}</section>')
+            items = grouped(group, shown.entries, shown.units)
+            body.append(f'<section class="card walk"><h2>{name}</h2>{_list(items, shown)}</section>')
     elif chosen:
         body.append(
             f'<section class="card walk"><h2>{SORT_WORDS[shown.query.sort]}</h2>{_list(chosen, shown)}</section>'
@@ -102,8 +107,27 @@ def _sum(shown: ShownRepairs, total: int) -> str:
     return f'<p class="sum">{words} <span class="soft">{units}</span></p>'
 
 
-def _list(entries: Iterable[RepairEntry], shown: ShownRepairs) -> str:
-    return f"<ol>{''.join(_item(entry, shown) for entry in entries)}</ol>"
+def _list(items: Iterable[RepairEntry | RackGroup], shown: ShownRepairs) -> str:
+    drawn = (_group(item, shown) if isinstance(item, RackGroup) else _item(item, shown) for item in items)
+    return f"<ol>{''.join(drawn)}</ol>"
+
+
+def _group(group: RackGroup, shown: ShownRepairs) -> str:
+    """Return a rack's units as one line that opens to one line each."""
+    frame = shown.frame
+    rack = escape(rack_name(group.entries[0].place))
+    key = escape(" ".join(("rack", *group.rack, group.symptom)))
+    count, symptom = len(group.entries), SYMPTOM_WORDS[group.symptom]
+    listed = f"{count:,}" if count == group.units else f"{count:,} of {group.units:,}"
+    return (
+        f'<li class="group" data-key="{key}"><details><summary><span class="place">rack {rack}</span>'
+        f'<span class="what"><strong>{symptom}: {listed} units of the rack</strong>'
+        ' <span class="soft">check first what they share: breaker, switch, cable</span></span>'
+        f'<span class="since">the first since {frame.moment(group.since)}'
+        f" <span>{duration_text(max(0.0, frame.now - group.since))}</span></span>"
+        f'<span class="lost">{group.lost_hashes / HASHES_PER_THS_HOUR:,.1f} TH/s·h</span></summary>'
+        f"{_list(group.entries, shown)}</details></li>"
+    )
 
 
 def _item(entry: RepairEntry, shown: ShownRepairs) -> str:
@@ -125,7 +149,8 @@ def _place(entry: RepairEntry, frame: Frame, *, is_full: bool) -> str:
     if entry.symptom is Symptom.CONTAINER_DARK:
         address = f"racks?{urlencode({'container': place.container})}"
         return f'<a href="{escape(frame.root + address)}">Container {escape(place.container)}</a>'
-    names = [(("container ", place.container),) if is_full else (), (("rack ", place.rack), ("slot ", place.slot))]
+    within = (("rack ", rack_name(place)), ("slot ", place.slot))
+    names = [(("container ", place.container),) if is_full else (), within]
     where = ", ".join(f"{word}{escape(name)}" for each in names for word, name in each if name) or "no place given"
     address = f"{frame.root}units/{quote(entry.unit_id, safe='')}"
     return f'{where} <a href="{escape(address)}">{escape(entry.unit_id)}</a>'
@@ -135,10 +160,12 @@ def _words(entry: RepairEntry) -> str:
     """Return the symptom, with what was seen of it unless that says the same."""
     symptom = SYMPTOM_WORDS[entry.symptom]
     is_plain = entry.words in {symptom, ""}
-    is_named = entry.symptom in {Symptom.FAN_STOPPED, Symptom.BOARD_MISSING} and not is_plain
+    is_named = entry.symptom in _TELLING and not is_plain
     return escape(symptom if is_plain else entry.words if is_named else f"{symptom}: {entry.words}")
 
 
+_TELLING = frozenset({Symptom.FAN_STOPPED, Symptom.BOARD_MISSING, Symptom.DIVERTED})
+"""Symptoms whose words say the symptom too."""
 _USUAL = {Symptom.NOT_HASHING: UnitState.STOPPED, Symptom.NO_ANSWER: UnitState.UNREACHABLE}
 
 

@@ -17,6 +17,7 @@ from agent.exporters.web.pages.losses_card import containers_card, losses_card, 
 from agent.exporters.web.pages.mismatch_card import mismatch_card
 from agent.exporters.web.pages.trend_card import trend_card
 from agent.exporters.web.pages.unread_card import unread_card
+from agent.exporters.web.pages.work_card import diverted_banner, work_card
 from agent.exporters.web.pages.worst_card import worst_card
 from agent.hil.discovery.figures import DiscoveryFigures
 from agent.history.trend import Trends
@@ -45,6 +46,7 @@ class Shown:
         counts_simulated: True if the figures include simulated units.
         events: Declared curtailments with their figures.
         seen_from: Unix time since which every unit has been watched, s; None before that.
+        sees_accounts: True for a reader who may see where work goes in full.
         discovery: What was found at addresses that are not polled.
         unread: Fields of units' replies that nobody reads.
         trends: The site's course; None if no history is kept, or if it could not be read.
@@ -58,6 +60,7 @@ class Shown:
     counts_simulated: bool = True
     events: tuple[EventFigures, ...] = ()
     seen_from: float | None = None
+    sees_accounts: bool = False
     discovery: DiscoveryFigures = NOTHING_FOUND
     unread: UnreadFigures = NOTHING_UNREAD
     trends: Trends | None = None
@@ -82,6 +85,7 @@ def render(shown: Shown) -> str:
         return document(shown.frame, body=(_waiting(shown), trend), banners=banners)
     dark = dark_containers(shown.figures, shown.counted, restoring_containers(shown.events))
     banners += tuple(_dark_banner(container, shown) for container in dark)
+    banners += diverted_banner(shown.figures.site, shown.counted, leaves_out_simulated=shown.leaves_out_simulated)
     return document(shown.frame, body=_cards(shown, shown.figures, dark), banners=banners)
 
 
@@ -103,6 +107,7 @@ def _cards(shown: Shown, figures: SiteFigures, dark: list[DarkContainer]) -> Ite
         seen_from=shown.seen_from,
         leaves_out_simulated=leaves_out_simulated,
     )
+    yield work_card(shown.counted, frame, is_whole=shown.sees_accounts, leaves_out_simulated=leaves_out_simulated)
     yield trend_card(shown.trends, shown.trends_trouble, frame)
     yield containers_card(figures, frame, is_late=shown.is_late, leaves_out_simulated=leaves_out_simulated)
     yield mismatch_card(shown.statuses)

@@ -11,6 +11,7 @@ from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.unit_charts import day_charts
 from agent.exporters.web.pages.unit_parts import boards_card, changes_card, fans_card, identity_card, pools_card
 from agent.exporters.web.pages.unit_rows import held_text, of_state, since_text, state_swatch
+from agent.exporters.web.pages.work_card import diverted_line, unit_work
 from agent.history.minutes import MINUTE_S
 from agent.history.state_changes import Change
 from agent.site.identity.whereabouts import Whereabouts
@@ -43,6 +44,7 @@ class UnitShown:
         counts_simulated: True if the figures include simulated units.
         seen_from: Unix time since which every unit has been watched, s; None before that.
         web_port: Port of its own web page.
+        sees_accounts: True for a reader who may see where its work goes in full.
     """
 
     frame: Frame
@@ -57,6 +59,7 @@ class UnitShown:
     counts_simulated: bool = True
     seen_from: float | None = None
     web_port: int = 80
+    sees_accounts: bool = False
 
 
 def render(shown: UnitShown) -> str:
@@ -68,7 +71,7 @@ def render(shown: UnitShown) -> str:
         day_charts(shown.slots, status, frame),
         boards_card(status),
         fans_card(status),
-        pools_card(status),
+        pools_card(status, unit_work(status.work, frame, is_whole=shown.sees_accounts)),
         changes_card(shown.changes, shown.changes_trouble, frame, days=shown.changes_days),
         identity_card(status, frame, shown.whereabouts, web_port=shown.web_port),
     ]
@@ -92,6 +95,7 @@ def _reason(shown: UnitShown) -> str:
             f'<p class="state">{state_swatch(status.state)}{escape(words)}</p>'
             f'<p class="since">{of_state(status, why)}since {escape(since_text(status, frame, seen_from))}'
             f' <span class="soft">({held_text(status, frame, seen_from)})</span></p>'
+            f"{diverted_line(status.work, frame, is_whole=shown.sees_accounts)}"
             f"{_listed(shown, why)}{_also(status)}{_advice(status)}"
         )
     content = f'<p class="place">{escape(where)}</p>{content}{_age(shown)}'
@@ -191,7 +195,7 @@ def _figures(shown: UnitShown) -> str:
         )
     hour_hs, day_hs = shown.delivered_hs
     if hour_hs is not None or day_hs is not None:
-        tiles.append(("Credited by pools", hashrate_text(hour_hs), f"over 1 h; {hashrate_text(day_hs)} over 24 h"))
+        tiles.append(("Delivered to pools", hashrate_text(hour_hs), f"over 1 h; {hashrate_text(day_hs)} over 24 h"))
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{figure}<small>{note}</small></dd></div>" for name, figure, note in tiles
     )

@@ -83,11 +83,16 @@ def _fan_words(rpm: float | None) -> str:
     return "turns" if rpm > 0 else "<strong>stands still</strong>"
 
 
-def pools_card(status: UnitStatus) -> str:
-    """Return the card of the pools; addresses and users are left out. An empty text without any."""
+def pools_card(status: UnitStatus, work: str = "") -> str:
+    """Return the card of the pools; addresses and users are left out. An empty text without any.
+
+    Args:
+        status: The unit.
+        work: Where its work goes, as HTML.
+    """
     reading = status.reading
     if reading is None or not reading.pools:
-        return ""
+        return f'<section class="card"><h2>Pools</h2>{work}</section>' if work else ""
     rows = []
     for pool in reading.pools:
         # The firmware's spelling of a slot without a pool.
@@ -102,9 +107,8 @@ def pools_card(status: UnitStatus) -> str:
             f'<tr><th scope="row">{pool.index}{fee}</th><td>{escape(pool.status or ABSENT)}</td>'
             f"<td>{use}</td>{counts}</tr>"
         )
-    return table(
-        "Pools", ("Pool", "Status", "Use", "Accepted", "Rejected", "Stale"), rows, numbers={3, 4, 5}, is_sortable=False
-    )
+    heads = ("Pool", "Status", "Use", "Accepted", "Rejected", "Stale")
+    return table("Pools", heads, rows, numbers={3, 4, 5}, before=work, is_sortable=False)
 
 
 def changes_card(changes: Sequence[Change] | None, trouble: str | None, frame: Frame, *, days: int) -> str:

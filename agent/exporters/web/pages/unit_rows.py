@@ -1,11 +1,13 @@
 """Rows of units, as every table of units shows them: on a phone first the place, the reason and what is lost."""
 
+from collections.abc import Iterable
 from html import escape
 from typing import NamedTuple
 from urllib.parse import quote
 
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.patterns import patterned
+from agent.site.repairs.symptoms import DIVERTED_WORDS
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.lateness import why_text
 from agent.text.losses import CAUSE_WORDS
@@ -62,8 +64,14 @@ def state_swatch(state: UnitState) -> str:
     return f'<svg class="swatch" viewBox="0 0 16 16" aria-hidden="true">{shape}</svg>'
 
 
-def reason_text(status: UnitStatus, now: float) -> str:
-    """Return why a unit is as it is and what else is wrong with it, as plain text."""
+def reason_text(status: UnitStatus, now: float, diverted: str = DIVERTED_WORDS) -> str:
+    """Return why a unit is as it is and what else is wrong with it, as plain text.
+
+    Args:
+        status: The unit.
+        now: Unix time, s.
+        diverted: What is said first of a unit whose work is diverted.
+    """
     if not status.is_looked_at:
         return "not looked at yet"
     reason = why_text(status, now)
@@ -72,12 +80,28 @@ def reason_text(status: UnitStatus, now: float) -> str:
     else:
         # A reason that only repeats the state adds nothing; the causes of loss do.
         words = ", ".join(CAUSE_WORDS[loss.cause] for loss in status.losses) or str(status.state)
+    if status.is_diverted:
+        words = f"{diverted}; {words}"
     return words + "".join(f"; {finding.why}" for finding in status.also[:ALSO_SHOWN])
 
 
 def since_text(status: UnitStatus, frame: Frame, seen_from: float | None) -> str:
     """Return since when a unit is in its state: ``14:02``, or ``before 13:36`` for one older than the agent."""
     return frame.since(status.since, seen_from) if status.is_looked_at else ABSENT
+
+
+def since_note(statuses: Iterable[UnitStatus], frame: Frame, seen_from: float | None) -> str:
+    """Return what the column of starts means, as HTML; a start before the agent's own is explained where one is shown.
+
+    Args:
+        statuses: The units of the table.
+        frame: The page's frame.
+        seen_from: Unix time since which every unit has been watched, s; None before that.
+    """
+    note = f"since: when the state began; times in {escape(frame.zone.key)}"
+    if seen_from is not None and any(status.is_looked_at and status.since <= seen_from for status in statuses):
+        note += f"; before {frame.moment(seen_from)}: already so when this agent started, see the unit's own page"
+    return note
 
 
 def of_state(status: UnitStatus, why: str) -> str:
@@ -121,11 +145,15 @@ def unit_row(status: UnitStatus, frame: Frame, seen_from: float | None, *, has_a
     reading = status.reading
     celsius = reading.hottest_chip_celsius if reading is not None and status.is_fresh else None
     since = escape(since_text(status, frame, seen_from))
-    state = of_state(status, why_text(status, frame.now))
+    state, diverted = of_state(status, why_text(status, frame.now)), DIVERTED_WORDS
+    if status.work is not None and status.work.is_diverted:
+        # The moment of the row is that of its state, which is older.
+        state, diverted = f"{status.state} ", f"{DIVERTED_WORDS} since {frame.moment(status.work.since)}"
     phone = f'<small class="phone">{state}since {since}</small>' if status.is_looked_at else ""
     return (
         f'<tr data-key="{unit_id}"><th scope="row" class="place"><a href="{address}">{parts}</a></th>'
-        f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now))}{phone}{advice}</td>'
+        f'<td class="words">{state_swatch(status.state)}{escape(reason_text(status, frame.now, diverted))}'
+        f"{phone}{advice}</td>"
         f"{_number(hashrate_text(lost_hs), lost_hs)}"
         f'<td class="number wide" data-sort="{status.since:.0f}">{since}'
         f"<small>{held_text(status, frame, seen_from)}</small></td>"

@@ -8,13 +8,15 @@ from html import escape
 from agent.exporters.web.pages.banners import simulated_banners
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.layout import document
-from agent.exporters.web.pages.unit_rows import COLUMNS, Column, unit_row
+from agent.exporters.web.pages.unit_rows import COLUMNS, Column, since_note, unit_row
 from agent.exporters.web.unit_query import UnitQuery, query_text
+from agent.site.pools.work import PoolClass
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.natural import natural_key
 from agent.text.numbers import hashrate_text
+from agent.text.work import CLASS_WORDS
 
 DEFAULTS = UnitQuery(sort="shortfall", is_descending=True, limit=50)
 MOST = 200
@@ -111,7 +113,7 @@ def _table(shown: UnitsShown, page: Sequence[UnitStatus]) -> str:
     return (
         '<section class="card units"><div class="scroll" tabindex="0" role="region" aria-label="Units">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="scale">since: when the state began; times in {escape(shown.frame.zone.key)}</p></section>'
+        f'<p class="scale">{since_note(page, shown.frame, shown.seen_from)}</p></section>'
     )
 
 
@@ -143,6 +145,7 @@ def _form(shown: UnitsShown) -> str:
     states = Counter(status.state for status in judged)
     reasons = Counter(status.reason for status in judged)
     causes = Counter(loss.cause for status in statuses for loss in status.losses)
+    pools = Counter(status.work.pool_class for status in statuses if status.work is not None)
     containers = Counter(status.entry.place.container for status in statuses)
     racks = Counter(
         status.entry.place.rack
@@ -168,6 +171,14 @@ def _form(shown: UnitsShown) -> str:
             [(c, CAUSE_WORDS[c], causes[c]) for c in Cause if causes[c] or c == query.cause],
             query.cause,
         ),
+        _select(
+            "pool",
+            "Its work goes to",
+            [(p, CLASS_WORDS[p], pools[p]) for p in PoolClass if pools[p] or p == query.pool],
+            query.pool,
+        )
+        if pools or query.pool is not None
+        else "",
         _select("model", "Model", _named(models, query.model), query.model),
     ]
     chosen = [
@@ -176,6 +187,7 @@ def _form(shown: UnitsShown) -> str:
         *([str(query.state)] if query.state is not None else []),
         *([REASONS[query.reason].words] if query.reason is not None else []),
         *([CAUSE_WORDS[query.cause]] if query.cause is not None else []),
+        *([f"work for {CLASS_WORDS[query.pool]}"] if query.pool is not None else []),
         *([query.model] if query.model is not None else []),
     ]
     # Closed, so that what was found is on a phone's first screen.

@@ -13,13 +13,15 @@ from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.headline import grade
 from agent.exporters.web.pages.layout import document
 from agent.exporters.web.pages.patterns import patterned
-from agent.site.curtailment.events import Event, Phase
+from agent.site.curtailment.events import Event
 from agent.site.firing import Firing, FiringAlert
 from agent.site.repairs.entries import RepairEntry
 from agent.site.status import UnitState, UnitStatus
 from agent.site.totals import Figures, SiteFigures
+from agent.text.darkness import RESTORING_PHASES, containers_of, dark_names
 from agent.text.losses import CAUSE_WORDS, largest_losses
 from agent.text.numbers import SURE_COVERAGE_RATIO, TARGET_RATIO, duration_text, hashrate_text, ratio_text
+from agent.text.work import diverted_text
 
 MOST_LINES = 5
 """Lines of a list, the one about the rest included: a screen that must not scroll."""
@@ -114,9 +116,16 @@ def _figures(shown: ShownWall, site: Figures) -> str:
     number = "not known" if ratio is None else ratio_text(ratio, 1)
     return (
         f'<div class="main-figure"><p class="label">Operational efficiency</p><p class="ratio {graded}">{number}</p>'
-        f'<p class="verdict {graded}">{verdict}</p></div><dl class="tiles">{drawn}</dl>'
+        f'<p class="verdict {graded}">{verdict}</p>{_diverted(site)}</div><dl class="tiles">{drawn}</dl>'
         f"{_losses(site)}{_alerts(shown, site)}"
     )
+
+
+def _diverted(site: Figures) -> str:
+    """Return how much of operating works elsewhere; an empty text if none does."""
+    if not site.diverted_units:
+        return ""
+    return f'<p class="verdict poor">{diverted_text(site.diverted_units, site.diverted_hs or 0.0)}</p>'
 
 
 def _listed(shown: ShownWall) -> str:
@@ -181,13 +190,14 @@ def _alert(frame: Frame, alert: FiringAlert) -> str:
 
 def _conditions(shown: ShownWall, site: Figures) -> str:
     """Return what holds now, and what this list is: the agent does not know which alerts fire."""
+    restoring = [each for each in shown.events if each.phase_at(shown.frame.now) in RESTORING_PHASES]
     found = conditions(
         Known(
             site=site,
+            # As on the first page: at once. The walk list waits until a container stays dark.
+            dark=() if shown.figures is None else tuple(dark_names(shown.figures, containers_of(restoring))),
             repairs=shown.repairs,
-            is_restoring=any(
-                each.phase_at(shown.frame.now) in {Phase.ACTIVE, Phase.RESTORING} for each in shown.events
-            ),
+            is_restoring=bool(restoring),
             unreadiness=shown.unreadiness,
             lateness=shown.lateness,
             history_trouble=shown.history_trouble,

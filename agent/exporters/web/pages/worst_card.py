@@ -7,7 +7,7 @@ from html import escape
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.losses_card import units_link
 from agent.exporters.web.pages.tables import table
-from agent.exporters.web.pages.unit_rows import COLUMNS, unit_row
+from agent.exporters.web.pages.unit_rows import COLUMNS, since_note, unit_row
 from agent.site.curtailment.events import Phase
 from agent.site.event_figures import EventFigures
 from agent.site.status import UnitStatus
@@ -61,7 +61,7 @@ def worst_card(
     rows = [unit_row(status, frame, seen_from, has_advice=True) for status in worst]
     numbers = [index for index, column in enumerate(COLUMNS) if column.is_number]
     more = units_link(frame, leaves_out_simulated=leaves_out_simulated, sort="-shortfall")
-    scale = f"since: when the state began; times in {escape(frame.zone.key)}"
+    scale = since_note(worst, frame, seen_from)
     note = f'<p class="scale"><a href="{more}">All units by loss</a>; {scale}</p>'
     wide = [index for index, column in enumerate(COLUMNS) if column.is_wide]
     heads = [column.head for column in COLUMNS]

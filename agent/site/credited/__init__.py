@@ -1,0 +1,1 @@
+"""The hashrate that pools credit, held against what units report and deliver."""

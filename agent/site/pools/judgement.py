@@ -1,0 +1,134 @@
+"""The judgement of one unit: which of its pools its work goes to, and what that destination is. Pure.
+
+The firmware's own word comes first (`Stratum Active`). Where it calls several pools active, or none of them either way,
+those whose counters grew since the last look count. Before a second look, the first living pool in the unit's order
+does. A pool of the firmware's own counts only if none of the owner's gets the work.
+
+    the firmware calls pools active ........ these; of several, those that grew
+    it calls none active ................... idle
+    it does not say which is active ........ those that grew; else the first that is alive; idle if none is
+    only the firmware's own pool works ..... a fee, tolerated for `fee_window_s`
+
+Of several destinations at once, such as groups of pools with a share each, one that is not listed makes the unit
+diverted. A request that failed says nothing; what is older than `stale_after_s` is unknown.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from agent.site.pools.allow import AllowList
+from agent.site.pools.destinations import Destination, account_of, destination_of
+from agent.site.pools.work import PoolClass
+from agent.unit.reading import PoolReading
+
+ALIVE: Final = "Alive"
+
+Pools = Sequence[PoolReading]
+
+
+class Found(NamedTuple):
+    """What one look at a unit's pools says.
+
+    Attributes:
+        pool_class, entry, destination, account: As of `UnitWork`.
+    """
+
+    pool_class: PoolClass
+    entry: str | None = None
+    destination: Destination | None = None
+    account: str | None = None
+
+
+NOTHING: Final = Found(PoolClass.UNKNOWN)
+_IDLE: Final = Found(PoolClass.IDLE)
+_FIRMWARE_FEE: Final = Found(PoolClass.TOLERATED)
+
+
+def look_at(pools: Pools, before: Pools, allow: AllowList, owner: str) -> Found:
+    """Return what a unit's pools say of where its work goes.
+
+    Args:
+        pools: As the unit told them.
+        before: As it told them at the look before, in the same run of its program; empty without one.
+        allow: The site's allow-list.
+        owner: The unit's owner; empty without one.
+    """
+    pools = [pool for pool in pools if pool.is_fee or pool.url]
+    if not pools:
+        return NOTHING
+    grown = _grown(pools, before)
+    owners = _working([pool for pool in pools if not pool.is_fee], grown)
+    found = [_judged(pool, allow, owner) for pool in owners]
+    for pool_class in (PoolClass.DIVERTED, PoolClass.UNKNOWN):
+        worst = next((each for each in found if each.pool_class is pool_class), None)
+        if worst is not None:
+            return worst
+    fees = [pool for pool in pools if pool.is_fee and pool.is_active is not False]
+    is_fee_turn = any(pool.index in grown for pool in fees) and not any(pool.index in grown for pool in owners)
+    if fees and (is_fee_turn or not owners) and any(pool.is_active or pool.index in grown for pool in fees):
+        return _fee(fees[0], allow, owner)
+    return found[0] if found else _IDLE
+
+
+def in_use(pools: Pools) -> Pools:
+    """Return those of a unit's pools to which work goes at a first look, the firmware's own included."""
+    owners = [pool for pool in pools if pool.url and not pool.is_fee]
+    return (*_working(owners, frozenset()), *(pool for pool in pools if pool.is_fee and pool.is_active))
+
+
+def _working(pools: Pools, grown: frozenset[int]) -> Pools:
+    """Return those of the owner's pools to which work goes."""
+    active = [pool for pool in pools if pool.is_active]
+    if not active:
+        if any(pool.is_active is False for pool in pools):
+            return ()
+        growing = [pool for pool in pools if pool.index in grown]
+        return growing or _first(pool for pool in pools if pool.status == ALIVE)
+    if len(active) == 1:
+        return active
+    return [pool for pool in active if pool.index in grown] or _first(active)
+
+
+def _first(pools: Iterable[PoolReading]) -> Pools:
+    first = min(pools, key=lambda pool: pool.index, default=None)
+    return () if first is None else (first,)
+
+
+def _grown(pools: Pools, before: Pools) -> frozenset[int]:
+    """Return the places of the pools that accepted shares since the look before."""
+    earlier = {(pool.index, pool.url, pool.user): pool.accepted for pool in before}
+    grown = []
+    for pool in pools:
+        old, new = earlier.get((pool.index, pool.url, pool.user)), pool.accepted
+        if old is not None and new is not None and new > old:
+            grown.append(pool.index)
+    return frozenset(grown)
+
+
+def _judged(pool: PoolReading, allow: AllowList, owner: str) -> Found:
+    """Return what one of the owner's pools is."""
+    url, user = pool.url or "", pool.user
+    if not url.strip("*"):
+        # Hidden: it says nothing, neither good nor bad.
+        return NOTHING
+    destination = destination_of(url)
+    if destination is None:
+        return Found(PoolClass.DIVERTED, account=None if user is None else account_of(user))
+    match = allow.match(destination, user or "", owner)
+    account = None if user is None else account_of(user)
+    if user is None and match.pool_class is PoolClass.DIVERTED:
+        return Found(PoolClass.UNKNOWN, None, destination)
+    return Found(match.pool_class, match.entry, destination, account)
+
+
+def _fee(pool: PoolReading, allow: AllowList, owner: str) -> Found:
+    """Return what a pool is that its firmware marks as its own: tolerated while it hides where that is.
+
+    A mark alone is no proof: a user name can imitate it. So a pool that shows an address is held against the list.
+    """
+    url, user = pool.url or "", pool.user or ""
+    destination = destination_of(url)
+    if destination is None:
+        return _FIRMWARE_FEE if allow.tolerates_firmware_fees else Found(PoolClass.DIVERTED)
+    match = allow.match(destination, user, owner)
+    return Found(match.pool_class, match.entry, destination, account_of(user))

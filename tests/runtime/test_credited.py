@@ -1,0 +1,141 @@
+"""What pools credit in the running agent: units by account, gaps, several accounts, a standby."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from exporter_cases import AT, reading, status
+from pool_account_cases import NOW, Certified, Time, answering, reader, saying, section
+
+from agent.http_client import new_session
+from agent.pool_accounts.account import STANDBY_LOOK_S
+from agent.runtime.credited import Credited
+from agent.site.credited.account import AccountState
+from agent.site.credited.verdict import Verdict
+from agent.site.credited.windows import DAY_S, HOUR_S
+from agent.site.status import UnitStatus
+from agent.site.totals import SiteFigures, site_figures
+from agent.slices import run_at_once
+from agent.unit.reading import PoolReading
+
+STEP_S = 60.0
+
+
+class Accounts:
+    """Accounts that were read just now."""
+
+    def __init__(self, *states: AccountState) -> None:
+        self.all = states
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def states(self) -> Iterator[AccountState]:
+        """Yield each account."""
+        yield from self.all
+
+
+def working_for(*users: str, is_fee: bool = False) -> UnitStatus:
+    """Return a unit whose last pool is the active one."""
+    pools = tuple(
+        PoolReading(index=number, status="Alive", is_active=number == len(users) - 1, user=user, is_fee=is_fee)
+        for number, user in enumerate(users)
+    )
+    return status(latest=msgspec.structs.replace(reading(), pools=pools))
+
+
+def account(name: str, account_: str | None, rate_hs: float) -> AccountState:
+    """Return an account that a pool credits with one rate over both windows."""
+    return AccountState(name=name, pool="X", account=account_, rates_hs={HOUR_S: rate_hs, DAY_S: rate_hs}, age_s=0.0)
+
+
+def after_hours(hours: float, units: list[UnitStatus], *accounts: AccountState, **figures: Any) -> dict[str, Any]:
+    """Return what comes of each account after some hours of the same figures."""
+    credited = Credited(Accounts(*accounts), statuses=lambda: units, interval_s=STEP_S)  # type: ignore[arg-type]
+    made: tuple[Any, ...] = ()
+    for step in range(int(hours * 3600 / STEP_S) + 1):
+        at = AT + step * STEP_S
+        credited.accounts.all = tuple(replace(each, at=at) for each in accounts)  # type: ignore[attr-defined]
+        made = run_at_once(credited.round(replace(summed(units, at), **figures), is_whole=True))
+    return {each.name: each for each in made}
+
+
+def summed(units: list[UnitStatus], at: float) -> SiteFigures:
+    """Return the figures of these units."""
+    return site_figures(units, at)
+
+
+def test_a_unit_belongs_to_the_account_of_its_active_pool() -> None:
+    """Up to the first dot of its user; a fee pool, another account and a silent unit are nobody's."""
+    units = [
+        working_for("east.1"),
+        working_for("west.1", "east.47.4x243"),
+        working_for("west"),
+        working_for("other.1"),
+        working_for("east.1", is_fee=True),
+        working_for(),
+    ]
+    rate_hs = units[0].hashrate_hs
+    assert rate_hs
+    found = after_hours(1.1, units, account("e", "east", 2 * rate_hs), account("w", "west", 0.5 * rate_hs))
+    assert found["e"].hour.reported_hs == pytest.approx(2 * rate_hs)
+    assert found["e"].hour.verdict is Verdict.AGREES
+    assert found["w"].hour.reported_hs == pytest.approx(rate_hs)
+    assert found["w"].hour.verdict is Verdict.BELOW
+    assert found["w"].day.verdict is Verdict.UNKNOWN
+
+
+def test_the_only_account_is_held_against_the_whole_site() -> None:
+    """Whatever its units' users are; less what is known to work for somewhere else."""
+    units = [working_for("a.1"), working_for("b.1")]
+    rate_hs = units[0].hashrate_hs or 0.0
+    assert after_hours(1.1, units, account("m", None, 2 * rate_hs))["m"].hour.verdict is Verdict.AGREES
+    one = summed(units, AT)
+    diverted = replace(one.site, diverted_hs=rate_hs, diverted_units=1)
+    found = after_hours(1.1, units, account("m", None, rate_hs), site=diverted)["m"]
+    assert found.hour.reported_hs == pytest.approx(rate_hs)
+    assert found.hour.verdict is Verdict.AGREES
+
+
+def test_without_accounts_nothing_is_kept() -> None:
+    """A round costs nothing then, and a round that is not whole begins a gap."""
+    assert after_hours(0.1, [working_for("a.1")]) == {}
+    units = [working_for("a.1")]
+    credited = Credited(Accounts(account("m", None, 1e14)), statuses=lambda: units, interval_s=STEP_S)  # type: ignore[arg-type]
+    for step in range(70):
+        (found,) = run_at_once(credited.round(summed(units, AT + step * STEP_S), is_whole=step < 10))
+    assert found.hour.watched_ratio == pytest.approx(0.0, abs=0.02)
+    assert found.hour.verdict is Verdict.UNKNOWN
+
+
+async def test_a_standby_does_not_ask(tmp_path: Path) -> None:
+    """It looks every few seconds whether it is the active one, and sends nothing before."""
+    time, certified, asked = Time(NOW), Certified(tmp_path), []
+
+    async def note(request: Any) -> Any:
+        asked.append(request.path)
+        return await saying(b'{"result": {"hashrate_3600s": 1}}')(request)
+
+    class EndedError(Exception):
+        """The test has seen enough."""
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        if len(time.slept) > 6:
+            raise EndedError
+
+    async with answering(note, certified.server) as url:
+        accounts = reader([section("ocean", tmp_path, url=url, ca_file=certified.ca_file)], time)
+        accounts._is_active = lambda: time.now > NOW + 3 * STANDBY_LOOK_S - 1
+        accounts._sleep = sleep
+        (account_,) = accounts._accounts
+
+        async with new_session() as session:
+            with pytest.raises(EndedError):
+                await account_.run(accounts._around(session))
+    assert time.slept[1:4] == [STANDBY_LOOK_S] * 3
+    assert time.slept[4] == 300.0
+    assert len(asked) == len(time.slept) - 4
