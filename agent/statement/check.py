@@ -7,18 +7,12 @@ import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
 from agent.statement.earlier_formats import EARLIER_FORMATS, upgraded
+from agent.statement.figures import figures_of
+from agent.statement.gates import refuse_unfit
+from agent.statement.notes import notes_of
+from agent.statement.parts import Part, Source, StatementError, part_of
 from agent.statement.period import Period
-from agent.statement.statement import (
-    FORMAT,
-    Part,
-    Source,
-    Statement,
-    StatementError,
-    figures_of,
-    notes_of,
-    part_of,
-    refuse_unfit,
-)
+from agent.statement.statement import FORMAT, Statement
 
 
 def decode(text: bytes, file: str) -> Statement:

@@ -9,8 +9,10 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from agent.site.status import Cause
+from agent.statement.figures import StatementFigures
+from agent.statement.gates import PUBLISHED_COVERAGE_RATIO
 from agent.statement.period import local_text, utc_text
-from agent.statement.statement import PUBLISHED_COVERAGE_RATIO, Statement, StatementFigures
+from agent.statement.statement import Statement
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 _PREFIXES = ((1e18, "EH/s"), (1e15, "PH/s"), (1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))

@@ -22,8 +22,10 @@ from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement import text as statement_text
 from agent.statement.check import decode, verify
+from agent.statement.figures import StatementFigures, figures_of
+from agent.statement.parts import Part, StatementError
 from agent.statement.period import parse_period
-from agent.statement.statement import Part, Statement, StatementError, StatementFigures, combine, figures_of, state
+from agent.statement.statement import Statement, combine, state
 
 LATER = unix("2026-01-01") + DAY_S
 OCTOBER = (AT, unix("2025-11-01"))
