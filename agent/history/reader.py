@@ -78,6 +78,18 @@ class HistoryReader:
             while chunk := cursor.fetchmany(CHUNK):
                 yield chunk
 
+    def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
+        """Return, for each hour from `start` on with rows of containers, its number and their deployed and operating.
+
+        Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end).
+        """
+        query = (
+            "SELECT (at - ?) / 3600 AS hour, TOTAL(deployed_hs * watched_s), TOTAL(operating_hs * watched_s)"
+            " FROM containers WHERE at >= ? AND at < ? GROUP BY hour ORDER BY hour"
+        )
+        with HISTORY.translated(self.path):
+            return self._connection.execute(query, (start, start, end)).fetchall()
+
     def sources(self, container: str | None = None) -> dict[int, frozenset[str]]:
         """Return, by the Unix time of a merged row, the names of the rows that went into it; of others, nothing.
 

@@ -7,11 +7,12 @@ import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
 from agent.statement.earlier_formats import EARLIER_FORMATS, upgraded
+from agent.statement.errors import StatementError
 from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
 from agent.statement.notes import notes_of
-from agent.statement.parts import Part, Source, StatementError, part_of
-from agent.statement.period import Period
+from agent.statement.parts import Part, Source, part_of
+from agent.statement.period import Period, utc_text
 from agent.statement.statement import FORMAT, Statement
 
 
@@ -106,6 +107,8 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
     ]
     if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
+    if stated.apart_hours != part.apart_hours:
+        wrong.append(f"hours in which containers do not add up: stated {_hours(stated)}, history gives {_hours(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
     if statement.days != period.days:
         wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
@@ -117,6 +120,10 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
 def _credited(part: Part) -> str:
     shown = (f"{each.name} {each.credited_hs:g} over {each.covered_s:g} s" for each in part.credited)
     return ", ".join(shown) or "nothing"
+
+
+def _hours(part: Part) -> str:
+    return ", ".join(map(utc_text, part.apart_hours[:3])) + " and more" * (len(part.apart_hours) > 3) or "none"
 
 
 def _shown(value: object) -> str:

@@ -25,6 +25,9 @@ def notes_of(figures: StatementFigures, parts: Sequence[Part]) -> Iterable[str]:
             " these are not a site's real figures."
         )
     for part in parts:
+        if part.apart_hours:
+            hours = f"{len(part.apart_hours)} of its hours, the first from {utc_text(part.apart_hours[0])} on"
+            yield f"{part.site}: ITS CONTAINERS DO NOT ADD UP to the site in {hours}; rows were changed or lost."
         if not part.is_over:
             days, of = part.elapsed_s / 86400, (part.end - part.start) / 86400
             yield f"{part.site}: the period is not over; these are {days:.1f} of its {of:.1f} days."

@@ -6,17 +6,16 @@ from typing import Protocol
 
 import msgspec
 
-from agent.errors import AgentError
 from agent.history.credits import PoolCredit
 from agent.history.export import FORMAT as DIGEST_FORMAT
 from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.credited.windows import mean_over
+from agent.statement.errors import StatementError
 from agent.statement.period import Period, utc_text
+from agent.statement.rows import GroupSums, HourSums, refuse_unsound
 
-
-class StatementError(AgentError):
-    """A statement cannot be computed, combined or accepted."""
+HOUR_S = 3600
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +64,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         credited: What pools credited, by account; empty where nothing was kept of it.
         credited_union_s: How much of the period is covered of at least one account, s.
         credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
+        apart_hours: Unix times of hours in which the containers do not add up to the site, s.
     """
 
     site: str
@@ -79,6 +79,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     credited: tuple[CreditedAccount, ...] = ()
     credited_union_s: float = 0.0
     credits_known_by: float = 0.0
+    apart_hours: tuple[int, ...] = ()
 
 
 class Source(Protocol):
@@ -91,6 +92,12 @@ class Source(Protocol):
 
     def span(self) -> tuple[int, int] | None:
         """Return the Unix times at which its rows begin and end, s; None if there are no rows."""
+
+    def container_sums(self, start: int, end: int) -> Iterable[tuple[int, float, float]]:
+        """Return, for each hour from `start` on with rows of containers, its number and their deployed and operating.
+
+        Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end).
+        """
 
     def pool_credits(self, start: float, end: float, *, known_by: float) -> Sequence[PoolCredit]:
         """Return the windows of pools that touch [start, end) and were fetched by Unix time `known_by`, s."""
@@ -111,13 +118,16 @@ def part_of(
     Windows of pools that were fetched after Unix time `known_by` are left out.
 
     Raises:
-        StatementError: If history has no rows for the period.
+        StatementError: If history has no rows for the period, or one that cannot be.
     """
-    totals, digest = Totals(), Digest(digest_format)
+    totals, digest, hours = Totals(), Digest(digest_format), HourSums(period.start)
     first: Values | None = None
     last: Values | None = None
+    after = period.start
     for chunk in source.chunks(period.start, until):
+        after = refuse_unsound(chunk, site=source.site, after=after)
         first, last = first or chunk[0], chunk[-1]
+        hours.add(chunk)
         totals.add(chunk)
         digest.add(chunk)
     mean = totals.values(at=period.start, span_s=period.seconds)
@@ -146,7 +156,17 @@ def part_of(
         credited=tuple(_credited(found, period)),
         credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
         credits_known_by=known_by if found else 0.0,
+        apart_hours=_apart_hours(source, hours, period.start, until),
     )
+
+
+def _apart_hours(source: Source, hours: HourSums, start: int, until: int) -> tuple[int, ...]:
+    """Return the hours in which containers do not add up, without one that is not over: it may be compacted later."""
+    whole_until = start + (until - start) // HOUR_S * HOUR_S
+    sums = {
+        hour: GroupSums(deployed, operating) for hour, deployed, operating in source.container_sums(start, whole_until)
+    }
+    return tuple(hours.apart(sums))
 
 
 def _credited(found: Sequence[PoolCredit], period: Period) -> Iterator[CreditedAccount]:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from agent.statement.errors import StatementError
 from agent.statement.figures import StatementFigures, figures_of
 from agent.statement.gates import refuse_unfit
 from agent.statement.notes import notes_of
-from agent.statement.parts import Part, Source, StatementError, part_of
+from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period
 
 FORMAT = 3

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,61 +11,21 @@ import pytest
 from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix, write
 from hypothesis import given
 from hypothesis import strategies as st
+from statement_cases import LATER, OCTOBER, Kept, shown, stated
 
-from agent.history.credits import PoolCredit
 from agent.history.export import site_lines
-from agent.history.minutes import Row, Totals, Values
+from agent.history.minutes import Totals
 from agent.history.reader import read_history
 from agent.history.writer import write_history
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement import text as statement_text
 from agent.statement.check import decode, verify
+from agent.statement.errors import StatementError
 from agent.statement.figures import StatementFigures, figures_of
-from agent.statement.parts import Part, StatementError
+from agent.statement.parts import Part
 from agent.statement.period import parse_period
-from agent.statement.statement import Statement, combine, state
-
-LATER = unix("2026-01-01") + DAY_S
-OCTOBER = (AT, unix("2025-11-01"))
-
-
-class Kept:
-    """A history in memory."""
-
-    def __init__(self, rows: Sequence[Row], site: str = "alpha", credits_: Sequence[PoolCredit] = ()) -> None:
-        self.site, self._credits = site, credits_
-        self._values = [each.values() for each in rows]
-
-    def chunks(self, start: float, end: float) -> list[list[Values]]:
-        """Return the rows of a span of time, in one chunk."""
-        chunk = [values for values in self._values if start <= (values[0] or 0) < end]
-        return [chunk] if chunk else []
-
-    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
-        """Return the windows of pools that touch a span of time."""
-        return [
-            each
-            for each in self._credits
-            if each.window.start < end and each.window.end > start and each.fetched <= known_by
-        ]
-
-    def span(self) -> tuple[int, int] | None:
-        """Return the starts of the first row and of the last."""
-        return (int(self._values[0][0] or 0), int(self._values[-1][0] or 0)) if self._values else None
-
-
-def stated(
-    rows: Sequence[Row], period: str = "2025-10", *, site: str = "alpha", zone: str = "UTC", now: float = LATER
-) -> Statement:
-    """Return the statement of `rows`."""
-    return state(Kept(rows, site), parse_period(period, ZoneInfo(zone)), now=now)
-
-
-def shown(statement: Statement) -> dict[str, tuple[str, str, str]]:
-    """Return value, share and note of each line of the table, by name."""
-    return {line.name.strip(): (line.value, line.share, line.note) for line in statement_text.lines(statement)}
-
+from agent.statement.statement import combine, state
 
 # The published months
 
@@ -428,13 +387,14 @@ def test_verify_holds_until_history_changes() -> None:
     assert verify(statement, Kept(rows), period) == []
     rows[100] = hours(rows[100].at, rows[100].at + 1, operating_hs=46.1 * PH)[0]
     wrong = verify(statement, Kept(rows), period)
-    assert [each.split(":")[0] for each in wrong] == ["digest", "mean operating_hs"]
+    assert [each.split(":")[0] for each in wrong] == ["digest", "mean operating_hs", "mean losses_hs"]
     assert [each.split(":")[0] for each in verify(statement, Kept(rows[1:]), period)] == [
         "digest",
         "rows",
         "first_at",
         "mean watched_s",
         "mean operating_hs",
+        "mean losses_hs",
     ]
 
 
