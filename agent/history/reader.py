@@ -90,6 +90,14 @@ class HistoryReader:
         with HISTORY.translated(self.path):
             return self._connection.execute(query, (start, start, end)).fetchall()
 
+    def set_aside_times(self) -> tuple[float, ...]:
+        """Return the Unix times, s, at which rows that a wrong clock dated ahead were set aside."""
+        with HISTORY.translated(self.path):
+            if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aside_site'").fetchone() is None:
+                return ()
+            found = self._connection.execute("SELECT DISTINCT aside_at FROM aside_site ORDER BY aside_at")
+            return tuple(float(at) for (at,) in found)
+
     def sources(self, container: str | None = None) -> dict[int, frozenset[str]]:
         """Return, by the Unix time of a merged row, the names of the rows that went into it; of others, nothing.
 

@@ -11,9 +11,11 @@ from agent.history.export import FORMAT as DIGEST_FORMAT
 from agent.history.export import Digest
 from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.credited.windows import mean_over
+from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
 from agent.statement.period import Period, utc_text
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
+from agent.statement.unseen import LISTED_GAP_S, Unseen, UnseenBook
 
 HOUR_S = 3600
 
@@ -65,6 +67,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         credited_union_s: How much of the period is covered of at least one account, s.
         credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
         apart_hours: Unix times of hours in which the containers do not add up to the site, s.
+        unseen: What its history does not show.
     """
 
     site: str
@@ -80,6 +83,23 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     credited_union_s: float = 0.0
     credits_known_by: float = 0.0
     apart_hours: tuple[int, ...] = ()
+    unseen: Unseen
+
+    @property
+    def watched_share(self) -> float:
+        """Share of the time in which units were deployed for which there are figures; exactly 1 without a gap."""
+        return self.mean.watched_s / self.unseen.deployed_s if self.unseen.deployed_s else 0.0
+
+    @property
+    def weight(self) -> float:
+        """Share of the period, or of what passed of it, in which the site had units: what its means weigh."""
+        return self.unseen.deployed_s / self.elapsed_s if self.elapsed_s else 1.0
+
+    @property
+    def whole_hs(self) -> float:
+        """Deployed as a mean over that time, watched or not, H/s."""
+        unwatched_hs = self.unseen.unwatched / self.unseen.deployed_s if self.unseen.deployed_s else 0.0
+        return self.mean.deployed_hs * self.watched_share + unwatched_hs
 
 
 class Source(Protocol):
@@ -99,6 +119,9 @@ class Source(Protocol):
         Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end).
         """
 
+    def set_aside_times(self) -> Sequence[float]:
+        """Return the Unix times at which rows that a wrong clock dated ahead were set aside, s."""
+
     def pool_credits(self, start: float, end: float, *, known_by: float) -> Sequence[PoolCredit]:
         """Return the windows of pools that touch [start, end) and were fetched by Unix time `known_by`, s."""
 
@@ -111,16 +134,26 @@ def part_of(
     elapsed_s: float,
     is_over: bool,
     known_by: float,
+    course: DeployedCourse | None = None,
     digest_format: int = DIGEST_FORMAT,
 ) -> Part:
     """Compute one site's part from its rows that begin before `until`, with a digest of that version of the CSV.
 
-    Windows of pools that were fetched after Unix time `known_by` are left out.
+    Windows of pools that were fetched after Unix time `known_by` are left out. Without `course`, deployed by the
+    ledger, what was deployed in a gap is that of its edges. A period that goes on ends with its last row, unless that
+    is longer ago than a gap.
 
     Raises:
         StatementError: If history has no rows for the period, or one that cannot be.
     """
     totals, digest, hours = Totals(), Digest(digest_format), HourSums(period.start)
+    span = source.span()
+    unseen = UnseenBook(
+        period.start,
+        course=course,
+        set_aside_at=source.set_aside_times(),
+        is_first=span is None or span[0] >= period.start,
+    )
     first: Values | None = None
     last: Values | None = None
     after = period.start
@@ -128,14 +161,17 @@ def part_of(
         after = refuse_unsound(chunk, site=source.site, after=after)
         first, last = first or chunk[0], chunk[-1]
         hours.add(chunk)
+        unseen.add(chunk)
         totals.add(chunk)
         digest.add(chunk)
     mean = totals.values(at=period.start, span_s=period.seconds)
     if first is None or last is None or mean is None:
-        span = source.span()
         held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
         raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
     first_row, last_row = row_from(first), row_from(last)
+    last_at = last_row.at + last_row.span_s
+    if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
+        elapsed_s = float(last_at - period.start)
     found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(
         site=source.site,
@@ -151,12 +187,13 @@ def part_of(
             digest_format=digest_format,
             rows=totals.rows,
             first_at=first_row.at,
-            last_at=last_row.at + last_row.span_s,
+            last_at=last_at,
         ),
         credited=tuple(_credited(found, period)),
         credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
         credits_known_by=known_by if found else 0.0,
         apart_hours=_apart_hours(source, hours, period.start, until),
+        unseen=unseen.unseen(period.start + elapsed_s),
     )
 
 

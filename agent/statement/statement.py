@@ -5,15 +5,21 @@ Every figure follows from the parts, and none is a sum of rounded values. A stat
 (`agent.statement.check`): its figures against its parts, and its parts against the site's history.
 
     deployed - losses + uplift = operating
+
+Beside the figure over the watched time stand its floor and its ceiling over the whole time: unwatched time and units in
+unknown states count as nothing, and as full. Only the floor decides whether it is above 90 %.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from agent.statement.combining import refuse_double, refuse_incomplete
+from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
 from agent.statement.figures import StatementFigures, figures_of
-from agent.statement.gates import refuse_unfit
+from agent.statement.gates import doubts_of, refuse_unfit
 from agent.statement.notes import notes_of
 from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period
@@ -24,20 +30,23 @@ SETTLED_AFTER_S = 120
 
 METHOD = (
     "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."
-    " Operating hashrate is the sum of what units report in readings fresh enough to be believed; a unit that could not"
-    " be read counts as nothing. Both are averaged over the time that was watched, weighted by time, not by days or"
-    " rows. Operational efficiency is average operating over average deployed; curtailed time counts against it, and"
-    " the ratio without curtailed hashrate stands beside it. Each unit's shortfall is attributed to one or more causes,"
-    " so that deployed minus losses plus uplift is operating. Coverage is the share of deployed nameplate, over the"
-    " whole period, whose state was known: time without an agent lowers coverage and nothing else. Power is metered,"
-    " measured by units' power supplies, estimated by their firmware, or modelled from the nameplate, in this order of"
-    " trust; the maker states +-5 % for power. Energy is of the time that was watched, J/TH of units with both figures."
-    " Delivered is the work that units' own counters say pools accepted. Credited is what pools themselves say,"
-    " averaged over the hours or days of UTC that were kept of it. Diverted is measured hashrate whose"
-    " work went to a destination that is not in the site's allow-list, over the time in which that was judged; it is"
-    " part of operating and of no loss. Reach uptime is the share of unit time in which units answered,"
-    " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256 of"
-    " the history rows as `hashsight history export` writes them."
+    " Operating hashrate is the sum of what units report in readings fresh enough to be believed; a unit that could"
+    " not be read counts as nothing. Both are averaged over the time that was watched, weighted by time, not by days"
+    " or rows. Operational efficiency is average operating over average deployed; curtailed time counts against it,"
+    " and the ratio without curtailed hashrate stands beside it. Its floor counts time that was not watched and units"
+    " in unknown states as nothing, its ceiling counts both as full nameplate; deployed in that time is by the ledger,"
+    " or without one by the rows beside it. Above 90 % means that the floor is. Hashrate above nameplate is in these"
+    " figures (netted); the capped ratio counts no unit with more than its nameplate. Each unit's shortfall is"
+    " attributed to one or more causes, so that deployed minus losses plus uplift is operating. Coverage is the share"
+    " of deployed nameplate, over the whole period, whose state was known: time without an agent lowers coverage and"
+    " the floor. Power is metered, measured by units' power supplies, estimated by their firmware, or modelled from"
+    " the nameplate, in this order of trust; the maker states +-5 % for power. Energy is of the time that was watched,"
+    " J/TH of units with both figures. Delivered is the work that units' own counters say pools accepted. Credited is"
+    " what pools themselves say, averaged over the hours or days of UTC that were kept of it. Diverted is measured"
+    " hashrate whose work went to a destination that is not in the site's allow-list, over the time in which that was"
+    " judged; it is part of operating and of no loss. Reach uptime is the share of unit time in which units answered,"
+    " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256"
+    " of the history rows as `hashsight history export` writes them."
 )
 
 
@@ -53,6 +62,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         notes: Warnings to read before the figures, the most important first.
         figures: The figures, all derived from `parts`.
         parts: One part for each site, by name.
+        acknowledged: The doubts that the publisher acknowledged, by the names of their gates.
+        sites: The sites that the fleet declared to have; empty if it declared none.
         method: The method of computation, in words.
     """
 
@@ -64,10 +75,20 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     figures: StatementFigures
     parts: tuple[Part, ...]
+    acknowledged: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
     method: str = METHOD
 
 
-def state(source: Source, period: Period, *, now: float, is_draft: bool = True) -> Statement:
+def state(
+    source: Source,
+    period: Period,
+    *,
+    now: float,
+    is_draft: bool = True,
+    course: DeployedCourse | None = None,
+    acknowledged: Iterable[str] = (),
+) -> Statement:
     """Compute one site's statement.
 
     Args:
@@ -75,44 +96,85 @@ def state(source: Source, period: Period, *, now: float, is_draft: bool = True) 
         period: The period.
         now: Unix time, s; if the period is not over, the statement covers its elapsed part.
         is_draft: False to require that it is fit for publishing.
+        course: Deployed by the site's ledger; None without one.
+        acknowledged: Names of the gates that the publisher opens by acknowledging their doubts.
 
     Raises:
         StatementError: If history has no rows for the period, or the statement is not fit for publishing.
     """
     is_over = now >= period.end + SETTLED_AFTER_S
     elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
-    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over, known_by=now)
-    return _statement(period.name, period.days, [part], computed_at=now, is_draft=is_draft)
+    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over, known_by=now, course=course)
+    blank = Blank(period=period.name, days=period.days, computed_at=now, is_draft=is_draft)
+    return _statement(blank, [part], acknowledged=acknowledged)
 
 
-def combine(statements: Iterable[Statement], *, now: float, is_draft: bool = True) -> Statement:
-    """Combine the statements of several sites for one period into one.
+def combine(
+    statements: Iterable[Statement],
+    *,
+    now: float,
+    is_draft: bool = True,
+    sites: Iterable[str] = (),
+    acknowledged: Iterable[str] = (),
+) -> Statement:
+    """Combine the statements of several sites, or of all shards of one, for one period.
+
+    Each site weighs by the time from its first deployed day. Notes and gates of every part stay.
+
+    Args:
+        statements: The statements.
+        now: Unix time, s.
+        is_draft: False to require that the result is fit for publishing.
+        sites: The declared list of sites; empty for any.
+        acknowledged: As of `state`, beside what the statements acknowledge.
 
     Raises:
-        StatementError: If the periods differ, if a site occurs twice, or if the result is not fit for publishing.
+        StatementError: If the periods differ, if anything is there twice or missing, or if the result is not fit for
+            publishing.
     """
     statements = list(statements)
     periods = sorted({each.period for each in statements})
     if len(periods) != 1:
         raise StatementError(f"statements of one period are expected, not of {', '.join(periods) or 'none'}")
     parts = sorted((part for each in statements for part in each.parts), key=lambda part: part.site)
-    sites = [part.site for part in parts]
-    twice = sorted({site for site in sites if sites.count(site) > 1})
-    if twice:
-        raise StatementError(f"stated more than once: {', '.join(twice)}")
-    return _statement(periods[0], statements[0].days, parts, computed_at=now, is_draft=is_draft)
+    refuse_double(parts)
+    declared = tuple(sorted(set(sites) | {site for each in statements for site in each.sites if not sites}))
+    refuse_incomplete(parts, declared)
+    known = {name for each in statements for name in each.acknowledged} | set(acknowledged)
+    blank = Blank(period=periods[0], days=statements[0].days, computed_at=now, is_draft=is_draft)
+    return _statement(blank, parts, sites=declared, acknowledged=known)
 
 
-def _statement(period: str, days: int, parts: Sequence[Part], *, computed_at: float, is_draft: bool) -> Statement:
+class Blank(NamedTuple):
+    """What a statement says beside its parts.
+
+    Attributes:
+        period, days, computed_at, is_draft: As in `Statement`.
+    """
+
+    period: str
+    days: int
+    computed_at: float
+    is_draft: bool
+
+
+def _statement(
+    blank: Blank, parts: Sequence[Part], *, sites: tuple[str, ...] = (), acknowledged: Iterable[str] = ()
+) -> Statement:
     figures = figures_of(parts)
-    if not is_draft:
-        refuse_unfit(figures, parts)
+    doubts = {doubt.name for part in parts for doubt in doubts_of(part)}
+    seen = tuple(sorted(doubts & set(acknowledged)))
+    if not blank.is_draft:
+        refuse_unfit(figures, parts, seen)
+        refuse_incomplete(parts, sites)
     return Statement(
-        period=period,
-        days=days,
-        is_draft=is_draft,
-        computed_at=computed_at,
-        notes=tuple(notes_of(figures, parts)),
+        period=blank.period,
+        days=blank.days,
+        is_draft=blank.is_draft,
+        computed_at=blank.computed_at,
+        notes=tuple(notes_of(figures, parts, seen)),
         figures=figures,
         parts=tuple(parts),
+        acknowledged=seen,
+        sites=sites,
     )

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from history_cases import AT, DAY_S, HOUR_S, unix
+from history_cases import AT, DAY_S, EH, HOUR_S, unix
 
 from agent.history.credits import PoolCredit
 from agent.history.minutes import Row, Values
+from agent.site.ledger.entries import LedgerEntry, Place
 from agent.statement import text as statement_text
+from agent.statement.declared import DeployedCourse
 from agent.statement.period import parse_period
 from agent.statement.statement import Statement, state
+from agent.unit.nameplate import Nameplate
 
 LATER = unix("2026-01-01") + DAY_S
 OCTOBER = (AT, unix("2025-11-01"))
@@ -26,6 +29,7 @@ class Kept:
         credits_: Sequence[PoolCredit] = (),
         containers: Mapping[str, Sequence[Row]] = MappingProxyType({}),
     ) -> None:
+        self.asides: tuple[float, ...] = ()
         self.site, self._credits, self._containers = site, credits_, containers
         self._values = [each.values() for each in rows]
 
@@ -33,6 +37,10 @@ class Kept:
         """Return the rows of a span of time, in one chunk."""
         chunk = [values for values in self._values if start <= (values[0] or 0) < end]
         return [chunk] if chunk else []
+
+    def set_aside_times(self) -> tuple[float, ...]:
+        """Return when rows of a wrong clock were set aside."""
+        return self.asides
 
     def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
         """Return the containers' sums by hour."""
@@ -66,3 +74,21 @@ def stated(
 def shown(statement: Statement) -> dict[str, tuple[str, str, str]]:
     """Return value, share and note of each line of the table, by name."""
     return {line.name.strip(): (line.value, line.share, line.note) for line in statement_text.lines(statement)}
+
+
+def course(*spans: tuple[float, str | None, str | None]) -> DeployedCourse:
+    """Return the course of a ledger: hashrate in EH/s, and the days from and to which it is deployed."""
+    entries = [
+        LedgerEntry(
+            unit_id=f"u{number}",
+            nameplate=Nameplate(
+                model="S21", hashrate_hs=hashrate * EH, power_watts=3500.0, cooling="air", source="test"
+            ),
+            place=Place(),
+            host="10.0.0.1",
+            deployed_from=None if begin is None else float(unix(begin)),
+            deployed_to=None if end is None else float(unix(end)),
+        )
+        for number, (hashrate, begin, end) in enumerate(spans)
+    ]
+    return DeployedCourse(entries, digest="d" * 64)

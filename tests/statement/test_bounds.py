@@ -1,0 +1,340 @@
+"""Bounds, gaps and gates: time and units that were not seen never flatter a statement."""
+
+from contextlib import closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix, write
+from hypothesis import given
+from hypothesis import strategies as st
+from statement_cases import LATER, OCTOBER, Kept, course, shown, stated
+
+from agent.history.minutes import Row
+from agent.history.reader import read_history
+from agent.history.writer import write_history
+from agent.site.status import Cause, UnitState
+from agent.statement import text as statement_text
+from agent.statement.check import decode, verify
+from agent.statement.declared import DeployedCourse
+from agent.statement.errors import StatementError
+from agent.statement.period import parse_period
+from agent.statement.statement import Statement, state
+from agent.statement.unseen import GapReason
+
+OCTOBERS = parse_period("2025-10", ZoneInfo("UTC"))
+DECEMBER = parse_period("2025-12", ZoneInfo("UTC"))
+FEBRUARY_2026 = unix("2026-02-01")
+
+
+def published(
+    rows: list[Row], *, ledger: DeployedCourse | None = None, acknowledged: tuple[str, ...] = ()
+) -> Statement:
+    """Return the published statement of October."""
+    return state(Kept(rows), OCTOBERS, now=LATER, is_draft=False, course=ledger, acknowledged=acknowledged)
+
+
+def _december_cut(*, is_gateway_up: bool) -> Statement:
+    """Return December at 92 % with a power cut of 36 h, which takes the gateway along or does not."""
+    cut = unix("2025-12-10 03:00")
+    back = cut + 36 * HOUR_S
+    deployed = {"deployed_hs": 50 * EH, "known_hs": 50 * EH}
+    dark = hours(cut, back, operating_hs=0.0, losses_hs={Cause.UNREACHABLE: 50 * EH}, efficient_hs=0.0, **deployed)
+    starting = {"operating_hs": 0.0, "losses_hs": {Cause.STARTING: 50 * EH}, "span_s": 1800, "watched_s": 1800.0}
+    rows = [
+        *operating(DECEMBER.start, cut, deployed_hs=50 * EH, operating_hs=46 * EH),
+        *(dark if is_gateway_up else ()),
+        row(back, **starting, **deployed),
+        row(back + 1800, operating_hs=46 * EH, span_s=1800, watched_s=1800.0, **deployed),
+        *operating(back + HOUR_S, DECEMBER.end, deployed_hs=50 * EH, operating_hs=46 * EH),
+    ]
+    return state(Kept(rows), DECEMBER, now=FEBRUARY_2026, is_draft=False)
+
+
+def test_a_power_cut_that_takes_the_gateway_along() -> None:
+    """It is published with its floor, which is what a gateway on a UPS would have measured, and not as above 90 %."""
+    alone, seen = _december_cut(is_gateway_up=False), _december_cut(is_gateway_up=True)
+    assert shown(alone)["Operational efficiency"][0] == "91.94 %"
+    assert shown(alone)["floor"][0] == shown(seen)["floor"][0] == shown(seen)["Operational efficiency"][0] == "87.49 %"
+    assert shown(alone)["Operational efficiency"][2].startswith("not above the 90 % line by the floor")
+    assert (alone.figures.is_above_target, seen.figures.is_above_target) == (False, False)
+    assert [(gap.seconds, gap.reason) for gap in alone.parts[0].unseen.gaps] == [(36 * HOUR_S, GapReason.POWER)]
+    assert alone.notes == (
+        "NOT ABOVE 90 %: 91.94 % is of the time that was watched; the floor over the whole time is 87.49 %.",
+        "alpha: gaps over 5 minutes: 1 power (36.0 hours).",
+    )
+    for form in (statement_text.table, statement_text.markdown, statement_text.csv):
+        assert "alpha: 2025-12-10 03:00 +0000 to 2025-12-11 15:00 +0000, 36.0 hours: power" in form(alone)
+
+
+def test_units_off_at_the_breaker_are_published_as_a_lower_bound() -> None:
+    """6 % of units in no known state all month, everything watched: the figure is its own floor, and is marked."""
+    rows = hours(*OCTOBER, losses_hs={Cause.UNREACHABLE: 3 * PH, Cause.STOPPED: PH}, known_hs=47 * PH)
+    statement = published(rows)
+    figures = statement.figures
+    assert (figures.unknown_ratio, figures.watched_ratio) == (pytest.approx(0.06), 1.0)
+    assert figures.operational_efficiency_floor_ratio == figures.operational_efficiency_ratio == 0.92
+    assert figures.operational_efficiency_ceiling_ratio == pytest.approx(0.98)
+    assert figures.is_above_target
+    assert statement_text.title(statement).startswith("Statement (lower bound) of alpha")
+    (note,) = statement.notes
+    assert note.startswith("LOWER BOUND: 6.00 % of deployed was in no known state and counts as nothing.")
+    assert note.endswith("The figure to publish is the floor, 92.00 %.")
+    assert decode(msgspec.json.encode(statement), "s.json") == statement
+
+
+def test_rates_of_units_that_were_not_asked_in_time_are_not_in_the_floor() -> None:
+    """They count with their last rate in the figure; nothing is lost to them, and the floor leaves them out."""
+    figures = stated(hours(*OCTOBER, losses_hs={Cause.STOPPED: 4 * PH}, known_hs=47 * PH)).figures
+    assert figures.operational_efficiency_ratio == 0.92
+    assert figures.operational_efficiency_floor_ratio == pytest.approx(43 / 50)
+    assert figures.is_above_target is False
+
+
+def test_october_netted_and_capped() -> None:
+    """Units above their nameplates carry October over the line: both ratios are named, and which the verdict is by."""
+    rows = hours(
+        *OCTOBER,
+        deployed_hs=50 * EH,
+        known_hs=50 * EH,
+        operating_hs=46.09 * EH,
+        uplift_hs=0.655 * EH,
+        losses_hs={Cause.STOPPED: 4.565 * EH},
+    )
+    lines = shown(published(rows))
+    assert lines["Operational efficiency"] == ("92.18 %", "", "above the 90 % line by the floor, uplift netted")
+    assert lines["capped per unit"] == ("90.87 %", "", "no unit above its nameplate; floor 90.87 %")
+    rows = hours(*OCTOBER, operating_hs=45.5 * PH, uplift_hs=PH, losses_hs={Cause.STOPPED: 5.5 * PH})
+    assert shown(published(rows))["Operational efficiency"][2] == (
+        "above the 90 % line by the floor, uplift netted; not above it capped"
+    )
+
+
+# Gaps
+
+
+def test_a_late_start_and_gaps_are_listed() -> None:
+    """An agent installed 1.5 days into the month says so on top; gaps of 3 % are listed, those of 5 minutes are not."""
+    begin = AT + 36 * HOUR_S
+    minutes = [row(at) for at in range(begin, begin + 20 * 60, 60)]
+    rest = hours(begin + 2 * HOUR_S, OCTOBER[1])
+    statement = stated([*minutes[:5], *minutes[10:], *rest])
+    assert statement.notes[0] == (
+        "alpha: LATE START: this agent's history begins 2025-10-02T12:00:00Z, 36.0 hours into the period;"
+        " nothing is known of before."
+    )
+    assert "alpha: gaps over 5 minutes: 1 crash (100 minutes)." in statement.notes
+    gaps = [(gap.start - begin, gap.end - begin, gap.reason) for gap in statement.parts[0].unseen.gaps]
+    assert gaps == [(-36 * HOUR_S, 0, "late start"), (20 * 60, 2 * HOUR_S, "crash")]
+    assert "nothing is known of before" in statement_text.table(statement).splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({}, {}, "crash"),
+        ({"watched_s": 31.5}, {}, "planned stop"),
+        ({"watched_s": 31.5, "operating_hs": 20 * PH}, {}, "power"),
+        ({}, {"operating_hs": 20 * PH}, "power"),
+        ({}, {"operating_hs": 20 * PH, "losses_hs": {Cause.CURTAILED: 30 * PH}}, "crash"),
+        ({}, {"operating_hs": 40 * PH}, "crash"),
+    ],
+)
+def test_reasons_of_a_gap(before: dict[str, float], after: dict[str, float], reason: str) -> None:
+    """A minute that was written is a planned stop, one that was lost a crash; a mass loss beside it is power."""
+    begin, end = AT + 10 * 60, AT + 30 * 60
+    early = [row(at) for at in range(AT, begin - 60, 60)]
+    rows = [*early, row(begin - 60, **before), row(end, **after)]
+    (gap,) = stated(rows, now=end + 60).parts[0].unseen.gaps
+    assert (gap.start, gap.end, gap.reason) == (begin, end, reason)
+
+
+def test_a_wrong_clock_is_a_gaps_reason(tmp_path: Path) -> None:
+    """Rows that a clock dated a year ahead were set aside when it was right again: so it was the clock."""
+    back = AT + 50 * 60
+    path = write(tmp_path / "h.sqlite", [row(AT + 60 * number) for number in range(30)])
+    with closing(write_history(path)) as file:
+        file.write(site=[row(AT + 365 * DAY_S).values()])
+        file.tidy(now=float(back), keep_days=400, max_bytes=1 << 30)
+        file.write(site=[row(back + 60 * number).values() for number in range(10)])
+    with closing(read_history(path)) as reader:
+        statement = state(reader, OCTOBERS, now=back + 600)
+    assert [(gap.start, gap.end, gap.reason) for gap in statement.parts[0].unseen.gaps] == [
+        (AT + 1800, back, GapReason.CLOCK)
+    ]
+
+
+def test_a_gap_that_began_before_the_month() -> None:
+    """With rows of the month before, it is no late start, and its reason is not known."""
+    rows = [*hours(AT - DAY_S, AT - HOUR_S), *hours(AT + HOUR_S, OCTOBER[1])]
+    (gap,) = stated(rows).parts[0].unseen.gaps
+    assert (gap.start, gap.end, gap.reason) == (AT, AT + HOUR_S, "not known")
+
+
+def test_a_deleted_day_is_a_gap() -> None:
+    """A bad day that is deleted lowers the floor by as much as a day of nothing, and is listed."""
+    bad = AT + 9 * DAY_S
+    rows = [each for each in hours(*OCTOBER) if not bad <= each.at < bad + DAY_S]
+    statement = published(rows)
+    assert "alpha: gaps over 5 minutes: 1 crash (24.0 hours)." in statement.notes
+    assert statement.figures.operational_efficiency_floor_ratio == pytest.approx(0.92 * 30 / 31)
+
+
+def test_an_agent_five_minutes_old_says_what_it_has() -> None:
+    """Month to date is what was watched of what has passed, not how late in the month it is."""
+    now = AT + 28 * DAY_S
+    statement = stated([row(now - 300 + 60 * number) for number in range(5)], now=now + 30)
+    assert statement.notes[-1] == (
+        "alpha: the period is not over; history has 5 minutes of the 28.0 days that have passed of its 31.0 days."
+    )
+    assert statement.notes[0].startswith("alpha: LATE START: this agent's history begins 2025-10-28T23:55:00Z")
+    assert statement.figures.operational_efficiency_floor_ratio == pytest.approx(0.92 * 300 / (28 * DAY_S))
+
+
+def test_the_minute_that_is_open_is_no_gap() -> None:
+    """A month to date ends with its last row, so that its floor is the figure while the agent runs."""
+    figures = stated(hours(AT, AT + DAY_S), now=AT + DAY_S + 100).figures
+    assert figures.operational_efficiency_floor_ratio == figures.operational_efficiency_ratio == 0.92
+    stopped = stated(hours(AT, AT + DAY_S), now=AT + DAY_S + 3600)
+    assert [gap.seconds for gap in stopped.parts[0].unseen.gaps] == [3600]
+
+
+# The ledger
+
+
+def test_deployed_is_the_ledgers_over_all_time() -> None:
+    """A gap of 4.5 % after the fleet grew leaves the mean of deployed at what the ledger says, not 40.09 EH/s."""
+    grown = unix("2025-10-16")
+    ledger = course((30.0, None, None), (20.0, "2025-10-16", None))
+    gap_s = 34 * HOUR_S
+    rows = [
+        *operating(AT, grown, deployed_hs=30 * EH, operating_hs=28 * EH),
+        *operating(grown + gap_s, OCTOBER[1], deployed_hs=50 * EH, operating_hs=47 * EH),
+    ]
+    true_hs = (30 * 15 + 50 * 16) / 31 * EH
+    statement = published(rows, ledger=ledger)
+    assert statement.figures.deployed_whole_hs == pytest.approx(true_hs, rel=1e-12)
+    assert statement.figures.deployed_hs < 0.99 * true_hs
+    assert shown(statement)["Deployed, mean"] == ("40.32 EH/s", "", "over all the time, watched or not")
+    assert shown(statement)["while watched"][0] == "39.86 EH/s"
+    assert statement.parts[0].unseen.ledger_digest == "d" * 64
+    assert verify(statement, Kept(rows), OCTOBERS, course=ledger) == []
+    assert verify(statement, Kept(rows), OCTOBERS) == []
+    other = course((30.0, None, None), (20.0, "2025-10-17", None))
+    assert [each.split(":")[0] for each in verify(statement, Kept(rows), OCTOBERS, course=other)] == [
+        "unseen unwatched"
+    ]
+
+
+def test_without_a_ledger_the_larger_edge_counts() -> None:
+    """Nothing says when the fleet grew within a gap: the floor takes the larger fleet for all of it."""
+    grown = AT + 10 * DAY_S
+    rows = [
+        *operating(AT, grown - DAY_S, deployed_hs=30 * EH, operating_hs=28 * EH),
+        *operating(grown, OCTOBER[1], deployed_hs=50 * EH, operating_hs=47 * EH),
+    ]
+    assert stated(rows).figures.deployed_whole_hs == pytest.approx((30 * 9 + 50 * 22) / 31 * EH)
+
+
+def test_a_ledger_that_was_changed_for_the_past_is_noticed() -> None:
+    """30 removals backdated to the first of the month: named, and published only when acknowledged."""
+    rows = operating(*OCTOBER, deployed_hs=50 * EH, operating_hs=46 * EH)
+    assert published(rows, ledger=course((50.0, None, None))).notes == ()
+    backdated = course((44.0, None, None), (6.0, None, "2025-10-01"))
+    doubt = "the ledger now says 12.00% less deployed than history kept at the time"
+    with pytest.raises(StatementError, match=rf"{doubt}.*--acknowledge ledger\)"):
+        published(rows, ledger=backdated)
+    statement = published(rows, ledger=backdated, acknowledged=("ledger", "delivered"))
+    assert statement.acknowledged == ("ledger",)
+    assert statement.notes == (f"alpha: {doubt}: it was changed for the past. Acknowledged by the publisher.",)
+    assert statement.figures.operational_efficiency_ratio == 0.92
+    assert decode(msgspec.json.encode(statement), "s.json") == statement
+    silent = msgspec.structs.replace(
+        statement, acknowledged=(), notes=(f"alpha: {doubt}: it was changed for the past.",)
+    )
+    with pytest.raises(StatementError, match="not to be published"):
+        decode(msgspec.json.encode(silent), "s.json")
+
+
+def test_the_course_of_a_ledger() -> None:
+    """Steps are exact at their moments; a unit that leaves and comes back counts while it is there."""
+    steps = course((1.0, None, "2025-10-02"), (2.0, "2025-10-03", "2025-10-05"), (0.5, "2025-10-04", None))
+    days = [steps.hashes(AT + day * DAY_S, AT + (day + 1) * DAY_S) / DAY_S / EH for day in range(6)]
+    assert days == [1.0, 0.0, 2.0, 2.5, 0.5, 0.5]
+    assert steps.hashes(AT + DAY_S / 2, AT + 2.5 * DAY_S) == (0.5 + 1.0) * DAY_S * EH
+    assert steps.first_deployed_at(AT, OCTOBER[1]) == AT
+    assert steps.first_deployed_at(AT + DAY_S, OCTOBER[1]) == AT + 2 * DAY_S
+    assert course((1.0, "2025-12-01", None)).first_deployed_at(*OCTOBER) is None
+
+
+# Delivered
+
+
+@pytest.mark.parametrize(("delivered_hs", "is_published"), [(45.5, True), (43.0, False), (48.5, False)])
+def test_delivered_that_diverges_is_acknowledged_or_not_published(delivered_hs: float, *, is_published: bool) -> None:
+    """Delivered and operating per nameplate must agree within 5 %, as `MiningDeliveredDiverges` has it."""
+    delivered = {"delivered_hs": delivered_hs * PH, "delivered_s": 3600.0, "delivered_deployed_hs": 50 * PH}
+    rows = hours(*OCTOBER, **delivered)
+    if is_published:
+        assert published(rows).notes == ()
+        return
+    with pytest.raises(
+        StatementError, match=r"delivered is [0-9.]+ % of operating, 95 % to 105 %.*--acknowledge delivered"
+    ):
+        published(rows)
+    statement = published(rows, acknowledged=("delivered",))
+    assert statement.notes[0].endswith("one of the two is wrong. Acknowledged by the publisher.")
+
+
+def test_silent_units_without_a_counter_are_no_divergence() -> None:
+    """What is off at the breaker has no counter either: the rest delivers all of operating, and more would be wrong."""
+    silent = {"losses_hs": {Cause.UNREACHABLE: 4 * PH}, "delivered_s": 3600.0, "delivered_deployed_hs": 46 * PH}
+    assert published(hours(*OCTOBER, **silent, delivered_hs=45.5 * PH)).notes == ()
+    for wrong_hs in (43 * PH, 48.5 * PH):
+        with pytest.raises(StatementError, match="--acknowledge delivered"):
+            published(hours(*OCTOBER, **silent, delivered_hs=wrong_hs))
+    # Half of the units hash and have no counter.
+    half = {"delivered_s": 3600.0, "delivered_deployed_hs": 25 * PH}
+    assert published(hours(*OCTOBER, **half, delivered_hs=23 * PH)).notes == ()
+
+
+def test_delivered_counts_over_the_time_in_which_it_is_known() -> None:
+    """Half a month without counters is no divergence, nor is an hour of bad luck."""
+    known = {"delivered_hs": 46 * PH, "delivered_s": 3600.0, "delivered_deployed_hs": 50 * PH}
+    middle = AT + 15 * DAY_S
+    assert published([*hours(AT, middle), *hours(middle, OCTOBER[1], **known)]).notes == ()
+    unlucky = hours(AT, AT + HOUR_S, **known | {"delivered_hs": 30 * PH})
+    assert published([*unlucky, *hours(AT + HOUR_S, OCTOBER[1])]).notes == ()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 60), st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
+def test_the_truth_lies_between_the_bounds(minutes: list[tuple[bool, float, float, float]]) -> None:
+    """What hashed in minutes that were not watched, or in units that were not known, is between the bounds."""
+    true, rows = 0.0, []
+    for number, (is_kept, watched_s, share, dark) in enumerate([(True, 60.0, 0.9, 0.0), *minutes]):
+        seen_hs, hidden_hs = (1 - dark) * share * PH, dark * (1 - share) * PH
+        true += (seen_hs + hidden_hs) * 60
+        if not is_kept or not watched_s:
+            continue
+        rows.append(
+            row(
+                AT + 60 * number,
+                watched_s=watched_s,
+                deployed_hs=PH,
+                operating_hs=seen_hs,
+                known_hs=(1 - dark) * PH,
+                losses_hs={Cause.UNREACHABLE: dark * PH, Cause.STOPPED: (1 - dark) * (1 - share) * PH},
+                efficient_hs=0.0,
+                efficient_deployed_hs=0.0,
+                units_by_state={UnitState.HASHING: 250.0},
+            )
+        )
+    end = AT + 60 * (len(minutes) + 1)
+    # An hour later, so that what follows the last row is a gap, in which nothing hashed.
+    figures = stated(rows, now=end + HOUR_S).figures
+    ratio = true / (PH * (end + HOUR_S - AT))
+    assert figures.operational_efficiency_floor_ratio is not None
+    assert figures.operational_efficiency_ceiling_ratio is not None
+    assert figures.operational_efficiency_floor_ratio <= ratio + 1e-9
+    assert ratio <= figures.operational_efficiency_ceiling_ratio + 1e-9
