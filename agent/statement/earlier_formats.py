@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.statement.errors import StatementError
 from agent.statement.figures import StatementFigures
+from agent.statement.notes import notes_of
 from agent.statement.parts import Part
 from agent.statement.period import utc_text
 from agent.text.numbers import TARGET_RATIO, ratio_text
@@ -20,7 +21,7 @@ LAST_EARLIER_DIGEST = 2
 """The newest version of the CSV of rows that these statements can name."""
 _COVERAGE_RATIO = 0.95
 _ROUNDING_RATIO = 1e-12
-_NEW_FIGURES = (
+NEW_FIGURES = (
     "deployed_whole_hs",
     "operating_floor_hs",
     "operating_ceiling_hs",
@@ -37,6 +38,7 @@ _NEW_FIGURES = (
     "credited_hs",
     "credited_covered_ratio",
 )
+"""The figures that they do not have."""
 
 
 def upgraded_parts(content: Any) -> Any:
@@ -90,12 +92,12 @@ def upgraded(content: Any, figures: StatementFigures, parts: Sequence[Part], fil
     is_unfit = figures.coverage_ratio is None or figures.coverage_ratio < _COVERAGE_RATIO
     if not content["is_draft"] and (is_unfit or not all(part.is_over for part in parts)):
         raise StatementError(f"{file}: not to be published: coverage is {ratio_text(figures.coverage_ratio)}")
-    stated |= {name: getattr(figures, name) for name in _NEW_FIGURES if name not in stated}
+    stated |= {name: getattr(figures, name) for name in NEW_FIGURES if name not in stated}
     # Sums are added in another order today.
     computed = {name: getattr(figures, name, None) for name in stated}
     stated |= {name: value for name, value in computed.items() if _is_rounded(stated[name], value)}
     stated["is_above_target"] = figures.is_above_target
-    content["format"] = 3
+    content |= {"format": 3, "notes": list(notes_of(figures, parts))}
     return content
 
 
