@@ -81,14 +81,17 @@ class HistoryReader:
     def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
         """Return, for each hour from `start` on with rows of containers, its number and their deployed and operating.
 
-        Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end).
+        Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end). An hour
+        within which the file's container rows begin is left out: those before may have been deleted.
         """
         query = (
             "SELECT (at - ?) / 3600 AS hour, TOTAL(deployed_hs * watched_s), TOTAL(operating_hs * watched_s)"
             " FROM containers WHERE at >= ? AND at < ? GROUP BY hour ORDER BY hour"
         )
         with HISTORY.translated(self.path):
-            return self._connection.execute(query, (start, start, end)).fetchall()
+            (first,) = self._connection.execute("SELECT MIN(at) FROM containers").fetchone()
+            begin = start if first is None or first <= start else start - (start - first) // 3600 * 3600
+            return self._connection.execute(query, (start, begin, end)).fetchall()
 
     def set_aside_times(self) -> tuple[float, ...]:
         """Return the Unix times, s, at which rows that a wrong clock dated ahead were set aside."""

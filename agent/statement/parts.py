@@ -192,7 +192,7 @@ def part_of(
         credited=tuple(_credited(found, period)),
         credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
         credits_known_by=known_by if found else 0.0,
-        apart_hours=_apart_hours(source, hours, period.start, until),
+        apart_hours=_apart_hours(source, hours, period.start, last_at),
         unseen=unseen.unseen(period.start + elapsed_s),
     )
 

@@ -121,3 +121,19 @@ def test_containers_add_up(tmp_path: Path) -> None:
             state(reader, PERIOD, now=LATER, is_draft=False)
         wrong = verify(statement, reader, PERIOD)
     assert "hours in which containers do not add up: stated none, history gives 2025-10-01T05:00:00Z" in wrong
+
+
+def test_container_rows_that_were_deleted_early(tmp_path: Path) -> None:
+    """A full file loses its oldest container rows ten minutes at a time; the hour that is cut says nothing."""
+    minutes = [row(AT + 60 * number) for number in range(180)]
+    path = tmp_path / "h.sqlite"
+    with closing(write_history(path)) as file:
+        file.claim(site="alpha", zone="UTC")
+        file.write(
+            site=[each.values() for each in minutes], containers=[("C1", each.values()) for each in minutes[70:]]
+        )
+        assert state(file, PERIOD, now=AT + 180 * 60).parts[0].apart_hours == ()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"DELETE FROM containers WHERE at = {AT + 150 * 60}")  # noqa: S608 - a test's own words
+    with closing(read_history(path)) as reader:
+        assert state(reader, PERIOD, now=AT + 180 * 60).parts[0].apart_hours == (AT + 2 * HOUR_S,)
