@@ -106,7 +106,7 @@ def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None
     file.write_text(json.dumps(content), encoding="utf-8")
     assert call("statement", "--verify", file, "-c", config).exit_code == 0
     smaller = _november(config, tmp_path, hashrate_th=188)
-    assert any("the ledger now says 6.00% less deployed than history" in note for note in smaller["notes"])
+    assert any("the ledger now says 6.00 % less deployed than history" in note for note in smaller["notes"])
     verified = call("statement", "--verify", file, "-c", config)
     assert verified.exit_code == 1
     assert "unseen unwatched: stated 1.7712e+20, ledger and history give 1.66493e+20" in verified.stderr

@@ -242,7 +242,7 @@ def test_a_ledger_that_was_changed_for_the_past_is_noticed() -> None:
     rows = operating(*OCTOBER, deployed_hs=50 * EH, operating_hs=46 * EH)
     assert published(rows, ledger=course((50.0, None, None))).notes == ()
     backdated = course((44.0, None, None), (6.0, None, "2025-10-01"))
-    doubt = "the ledger now says 12.00% less deployed than history kept at the time"
+    doubt = "the ledger now says 12.00 % less deployed than history kept at the time"
     with pytest.raises(StatementError, match=rf"{doubt}.*--acknowledge ledger\)"):
         published(rows, ledger=backdated)
     statement = published(rows, ledger=backdated, acknowledged=("ledger", "delivered"))
