@@ -74,8 +74,8 @@ def doubts_of(part: Part) -> Iterator[ClosedGate]:
         off = part.unseen.ledger_off / (part.mean.deployed_hs * part.mean.watched_s)
         yield ClosedGate(
             LEDGER,
-            f"{part.site}: the ledger now says {ratio_text(abs(off))} {'more' if off > 0 else 'less'} deployed than history"
-            " kept at the time: it was changed for the past",
+            f"{part.site}: the ledger now says {ratio_text(abs(off))} {'more' if off > 0 else 'less'} deployed than"
+            " history kept at the time: it was changed for the past",
         )
     if part.apart_hours:
         yield ClosedGate(

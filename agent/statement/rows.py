@@ -27,7 +27,7 @@ _LOSSES = slice(_PLACE[f"loss_{next(iter(Cause))}_hs"], _KNOWN)
 _STATES = slice(_PLACE[f"units_{next(iter(UnitState))}"], _SIMULATED)
 _TIMES = tuple((COLUMNS[place], place) for place in PARTIAL)
 # A mean over a time of zero is absent.
-_MAY_BE_ABSENT = frozenset(place + 1 for place in PARTIAL)
+_MAY_BE_ABSENT = tuple(place + 1 for place in PARTIAL)
 
 
 def refuse_unsound(chunk: Sequence[Values], *, site: str, after: int) -> int:
@@ -73,7 +73,9 @@ def _wrong(values: Values, end: int) -> str:
 
 def _not_finite(values: Values) -> str:
     try:
-        if math.isfinite(sum(value for value in values if value is not None)) and values.count(None) == 0:
+        absent = sum(values[place] is None for place in _MAY_BE_ABSENT)
+        # One sum shows whether all are finite; only a row that fails is looked at value by value.
+        if values.count(None) == absent and math.isfinite(sum([value for value in values if value is not None])):
             return ""
     except (TypeError, OverflowError):
         pass

@@ -75,6 +75,7 @@ def test_edited_in_sqlite(tmp_path: Path) -> None:
             "operating_hs = 2 * operating_hs, deployed_hs = 2 * deployed_hs",
             "operating_hs = 9e999",
             "units = 'many'",
+            "uplift_hs = ''",
             "known_hs = 10.9 * known_hs",
         )
     ):
