@@ -17,6 +17,7 @@ from agent.unit.nameplate import Nameplate
 
 LATER = unix("2026-01-01") + DAY_S
 OCTOBER = (AT, unix("2025-11-01"))
+OCTOBER_PERIOD = parse_period("2025-10", ZoneInfo("UTC"))
 
 
 class Kept:
@@ -92,3 +93,10 @@ def course(*spans: tuple[float, str | None, str | None]) -> DeployedCourse:
         for number, (hashrate, begin, end) in enumerate(spans)
     ]
     return DeployedCourse(entries, digest="d" * 64)
+
+
+def published(
+    rows: list[Row], *, ledger: DeployedCourse | None = None, acknowledged: tuple[str, ...] = ()
+) -> Statement:
+    """Return the published statement of October."""
+    return state(Kept(rows), OCTOBER_PERIOD, now=LATER, is_draft=False, course=ledger, acknowledged=acknowledged)
