@@ -126,24 +126,22 @@ def test_nothing_unseen_is_nothing_between_the_bounds(month: str, zone: str) -> 
 
 
 def test_deployed_is_the_ledgers_over_all_time() -> None:
-    """A gap of 4.5 % after the fleet grew leaves the mean of deployed at what the ledger says, not 40.09 EH/s."""
-    grown = unix("2025-10-16")
-    ledger = course((30.0, None, None), (20.0, "2025-10-16", None))
-    gap_s = 34 * HOUR_S
+    """A gap of 4.6 % after the fleet grew leaves the mean of deployed at the ledger's 40.54 EH/s, not at 40.09."""
+    grown = unix("2025-10-17 07:00")
+    ledger = course((32.0, None, None), (18.0, "2025-10-17 07:00", None))
     rows = [
-        *operating(AT, grown, deployed_hs=30 * EH, operating_hs=28 * EH),
-        *operating(grown + gap_s, OCTOBER[1], deployed_hs=50 * EH, operating_hs=47 * EH),
+        *operating(AT, grown, deployed_hs=32 * EH, operating_hs=30 * EH),
+        *operating(grown + 34 * HOUR_S, OCTOBER[1], deployed_hs=50 * EH, operating_hs=47 * EH),
     ]
-    true_hs = (30 * 15 + 50 * 16) / 31 * EH
     statement = published(rows, ledger=ledger)
-    assert statement.figures.deployed_whole_hs == pytest.approx(true_hs, rel=1e-12)
-    assert statement.figures.deployed_hs < 0.99 * true_hs
-    assert shown(statement)["Deployed, mean"] == ("40.32 EH/s", "", "over all the time, watched or not")
-    assert shown(statement)["while watched"][0] == "39.86 EH/s"
+    exact_hs = (32 * 391 + 50 * 353) / 744 * EH
+    assert statement.figures.deployed_whole_hs == pytest.approx(exact_hs, rel=1e-12)
+    assert shown(statement)["Deployed, mean"] == ("40.54 EH/s", "", "over all the time, watched or not")
+    assert shown(statement)["while watched"][0] == "40.09 EH/s"
     assert statement.parts[0].unseen.ledger_digest == "d" * 64
     assert verify(statement, Kept(rows), OCTOBER_PERIOD, course=ledger) == []
     assert verify(statement, Kept(rows), OCTOBER_PERIOD) == []
-    other = course((30.0, None, None), (20.0, "2025-10-17", None))
+    other = course((32.0, None, None), (18.0, "2025-10-18", None))
     assert [each.split(":")[0] for each in verify(statement, Kept(rows), OCTOBER_PERIOD, course=other)] == [
         "unseen unwatched"
     ]
