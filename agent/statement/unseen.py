@@ -152,8 +152,10 @@ class UnseenBook:
         else:
             edges = [row[_DEPLOYED] or 0.0 for row in (self._last, after) if row is not None]
             self._unwatched.append(max(edges) * (end - start))
-        if end - start > LISTED_GAP_S:
-            self._gaps.append(Gap(start=start, end=end, reason=self._reason(start, end, after)))
+        # The minutes at its edges were watched in part.
+        begins, ends = start - _unwatched_s(self._last), end + _unwatched_s(after)
+        if ends - begins > LISTED_GAP_S:
+            self._gaps.append(Gap(start=begins, end=ends, reason=self._reason(start, end, after)))
 
     def _reason(self, start: int, end: int, after: Values | None) -> GapReason:
         if any(start <= at <= end + _CLOCK_SLACK_S for at in self._set_aside_at):
@@ -182,6 +184,11 @@ class UnseenBook:
             ledger_digest="" if self._course is None else self._course.digest,
             ledger_off=math.fsum(self._off),
         )
+
+
+def _unwatched_s(row: Values | None) -> int:
+    """Return how much of a row beside a gap belongs to the gap, s."""
+    return 0 if row is None else max(0, int((row[1] or 0) - (row[_WATCHED_S] or 0.0)))
 
 
 def _end(row: Values) -> int:

@@ -35,8 +35,8 @@ def test_a_late_start_and_gaps_are_listed() -> None:
     ("before", "after", "reason"),
     [
         ({}, {}, "crash"),
-        ({"watched_s": 31.5}, {}, "planned stop"),
-        ({"watched_s": 31.5, "operating_hs": 20 * PH}, {}, "power"),
+        ({"watched_s": 31.0}, {}, "planned stop"),
+        ({"watched_s": 31.0, "operating_hs": 20 * PH}, {}, "power"),
         ({}, {"operating_hs": 20 * PH}, "power"),
         ({}, {"operating_hs": 20 * PH, "losses_hs": {Cause.CURTAILED: 30 * PH}}, "crash"),
         ({}, {"operating_hs": 40 * PH}, "crash"),
@@ -48,7 +48,17 @@ def test_reasons_of_a_gap(before: dict[str, float], after: dict[str, float], rea
     early = [row(at) for at in range(AT, begin - 60, 60)]
     rows = [*early, row(begin - 60, **before), row(end, **after)]
     (gap,) = stated(rows, now=end + 60).parts[0].unseen.gaps
-    assert (gap.start, gap.end, gap.reason) == (begin, end, reason)
+    written_s = before.get("watched_s", 60.0)
+    assert (gap.start, gap.end, gap.reason) == (begin - (60.0 - written_s), end, reason)
+
+
+def test_the_minutes_at_its_edges_belong_to_a_gap() -> None:
+    """A stop of 5 minutes and 40 seconds, of which 40 seconds are in minutes that were watched in part, is listed."""
+    rows = [row(AT), row(AT + 60, watched_s=40.0), row(AT + 6 * 60 + 60, watched_s=40.0), row(AT + 8 * 60)]
+    (gap,) = stated(rows, now=AT + 9 * 60).parts[0].unseen.gaps
+    assert (gap.start, gap.end, gap.reason) == (AT + 100, AT + 440, "planned stop")
+    less = [row(AT), row(AT + 60, watched_s=40.0), row(AT + 6 * 60, watched_s=40.0), row(AT + 7 * 60)]
+    assert stated(less, now=AT + 8 * 60).parts[0].unseen.gaps == ()
 
 
 def test_a_wrong_clock_is_a_gaps_reason(tmp_path: Path) -> None:
