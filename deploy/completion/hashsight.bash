@@ -167,6 +167,10 @@ _hashsight() {
         " statement --verify")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
+        " statement --sites")
+            return ;;
+        " statement --acknowledge")
+            return ;;
         " history export --config" | " history export -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
@@ -401,7 +405,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
             ;;
         " statement")
-            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge -h --help" || words=""
             ;;
         " history")
             [[ $word == -* ]] && words="-h --help" || words="export merge"
