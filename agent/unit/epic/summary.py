@@ -8,8 +8,8 @@ in `HBStatus` and not in `HBs`, so it is missing at its slot.
 from typing import Final
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
-from agent.unit.cgminer.fields import clean, interned
-from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
+from agent.unit.cgminer.fields import interned, pool_text
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, Stratum, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
 from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
 from agent.unit.reading import (
@@ -191,8 +191,23 @@ def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
                 status=word,
                 # A pool that is in use may be cut off; one that is not used has no connection.
                 is_active=connected if is_used else is_used,
-                url=interned(row.pool),
-                user=clean(row.login),
+                url=_url(row.pool, stratum if is_used else None),
+                user=(_told_user(stratum) if is_used else None) or pool_text(row.login),
             )
         )
+    if stratum is not None and stratum.url and used not in range(len(pools)):
+        url, user = _url(None, stratum), _told_user(stratum)
+        pools.append(PoolReading(index=len(pools), status=None, is_active=connected, url=url, user=user))
     return tuple(pools)
+
+
+def _url(configured: str | None, stratum: Stratum | None) -> str | None:
+    """Return the URL of a pool: of the one in use, what the page names beside the configuration, without a scheme."""
+    row, current = pool_text(configured), None if stratum is None else pool_text(stratum.url)
+    if current is None or (row is not None and row.rpartition("://")[2] == current):
+        return row
+    return current
+
+
+def _told_user(stratum: Stratum | None) -> str | None:
+    return None if stratum is None else pool_text(stratum.user)
