@@ -56,7 +56,7 @@ def test_since_is_the_moment_of_the_change() -> None:
     looks.see(160.0, pool(url=STRANGE, accepted=101))
     work = looks.watch.work
     assert (work.pool_class, work.since, work.known_at) == (DIVERTED, 110.0, 160.0)
-    assert (str(work.destination), work.account, work.account_head) == (f"stratum+tcp://{STRANGE}", "site", "site")
+    assert (str(work.destination), work.account, work.account_head) == (f"stratum+tcp://{STRANGE}", "site", "si…")
 
 
 def test_what_is_too_old_is_unknown_and_keeps_where_it_was() -> None:
