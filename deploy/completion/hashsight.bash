@@ -51,7 +51,7 @@ _hashsight() {
         " top --every")
             return ;;
         " top --sort")
-            COMPREPLY=($(compgen -W "shortfall place since hashrate celsius unit" -- "$word"))
+            COMPREPLY=($(compgen -W "worst shortfall place since hashrate celsius unit" -- "$word"))
             return ;;
         " top --container")
             return ;;
@@ -395,7 +395,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--json -h --help" || words=""
             ;;
         " rules")
-            [[ $word == -* ]] && words="--grafana --runbooks --output -o --local -h --help" || words=""
+            [[ $word == -* ]] && words="--grafana --runbooks --output -o --local --json -h --help" || words=""
             ;;
         " demo")
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
