@@ -12,6 +12,7 @@ from agent.commands.machine_output import write_json, write_text
 from agent.commands.site_setup import checked_setup
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.config.file import load_config, render_config
+from agent.config.pool_width import wide_patterns
 from agent.pool_accounts.presets import plan_of
 from agent.runtime.setup import Setup
 from agent.site.ledger.entries import LedgerEntry
@@ -48,6 +49,8 @@ def check(config: Path | None, *, show: bool, as_json: bool) -> None:
         for section in setup.config.pool_account:
             plan = plan_of(section)
             out.print(f"pool account {section.name}: {plan.title}, {plan.basis}", markup=False, soft_wrap=True)
+        for remark in wide_patterns(setup.config.pools):
+            out.print(f"look again: {remark}", markup=False, soft_wrap=True)
         out.print("ok")
 
 

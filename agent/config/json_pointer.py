@@ -1,7 +1,8 @@
 """JSON pointers (RFC 6901): the path to one value in a JSON value, and the number in it."""
 
+import math
 import re
-from typing import Any
+from typing import Any, Final
 
 
 def parse_pointer(text: str) -> tuple[str, ...]:
@@ -33,12 +34,21 @@ def resolve(value: Any, names: tuple[str, ...]) -> Any:
     return value
 
 
+_MOST_WHOLE: Final = 1 << 1000
+
+
 def number_in(value: Any) -> int | float | None:
     """Return the number that a JSON value is, or holds as a decimal string; None for anything else.
 
-    Signs are for numbers alone: no meter and no pool writes one into a string.
+    Signs are for numbers alone: no meter and no pool writes one into a string. A whole number that is too long for a
+    float is infinite.
     """
     if isinstance(value, str):
         is_decimal = re.fullmatch(r"\s*[0-9]{1,40}(\.[0-9]{1,40})?([eE]\+?[0-9]{1,2})?\s*", value) is not None
         return float(value) if is_decimal else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # JSON knows whole numbers of any length; arithmetic with one that no float holds raises.
+    if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+        return math.inf if value > 0 else -math.inf
+    return value

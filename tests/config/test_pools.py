@@ -6,6 +6,7 @@ import pytest
 
 from agent.config.file import parse_config, render_config
 from agent.config.pool_patterns import UrlPattern, parse_url_pattern
+from agent.config.pool_width import wide_patterns
 from agent.config.pools import PoolsSection
 from agent.errors import ConfigError
 
@@ -105,3 +106,35 @@ def test_the_effective_configuration_reads_back_as_it_is() -> None:
     shown = render_config(config)
     assert '[[pools.allowed]]\nname = "own"\nurls = ["stratum+tcp://*.pool.example:3333"]\n' in shown
     assert parse_config(shown, "site.toml", folder=Path()).pools == config.pools
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("stratum.pool.example", None),
+        ("*.pool.example", None),
+        ("*-eu.pool.example:3333", None),
+        ("*", "the * at the end also stands for domains of others"),
+        ("pool.*", "the * at the end also stands for domains of others"),
+        ("*.example", "matches every host under .example"),
+        (
+            "*pool.example",
+            "also matches a stranger's host such as evilpool.example; *.pool.example is the names below it",
+        ),
+    ],
+)
+def test_patterns_that_strangers_fit_are_remarked_on(host: str, expected: str | None) -> None:
+    """They are allowed, since a site may mean them, and said aloud by `check`."""
+    entry = f"[[pools.allowed]]\nname = 'own'\nurls = ['{host}']\naccounts = ['site', 'a*']\n"
+    config = parse_config(LEAST + entry, "site.toml", folder=Path())
+    remarks = [] if expected is None else [f"pools.allowed own: urls {host}: {expected}"]
+    assert list(wide_patterns(config.pools)) == remarks
+
+
+def test_any_account_is_remarked_on() -> None:
+    """At a public pool it lists every stranger's account; at a fee's address that is how a fee is written."""
+    fee = "[[pools.fees]]\nname = 'fee'\nurls = ['fee.firmware.example']\naccounts = ['*']\n"
+    config = parse_config(LEAST + ENTRY.replace("'site'", "'**'") + fee, "site.toml", folder=Path())
+    assert list(wide_patterns(config.pools)) == [
+        'pools.allowed own: accounts "*": work for any account there counts as the site\'s'
+    ]

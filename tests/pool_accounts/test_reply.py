@@ -18,7 +18,8 @@ from agent.pool_accounts.request import Keys, Nonces, prepare
 from agent.site.credited.windows import Window
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("1e18") | st.just("Gh/s"),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12))
+    | st.sampled_from(("1e18", "Gh/s", 10**400)),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -173,3 +174,18 @@ def test_a_pool_of_the_configuration_is_read_by_its_pointers() -> None:
     """Kind http has the same reader as presets: a pointer, a scale and a window."""
     reading = Reading(call=Call(path="/"), figures=(Figure(86_400, "", 1e12),))
     assert read_credited(b'"200.5"', reading, now=NOW).rates_hs == {86_400: 200.5e12}
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+@pytest.mark.parametrize("place", ["code", "at", "figure"])
+def test_a_whole_number_longer_than_any_float_ends_in_a_declared_error(place: str, number: int) -> None:
+    """A reader that it stops would ask the pool no more."""
+    reading = Reading(
+        call=Call(path="/"), figures=(Figure(3600, "/figure", 1.0),), at_pointer="/at", done_pointer="/code"
+    )
+    answer = {"code": 0, "at": NOW, "figure": 1.0} | {place: number}
+    if place == "at":
+        assert read_credited(json.dumps(answer).encode(), reading, now=NOW).at == NOW
+        return
+    with pytest.raises(PoolAccountError):
+        read_credited(json.dumps(answer).encode(), reading, now=NOW)

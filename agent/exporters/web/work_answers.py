@@ -169,14 +169,14 @@ def pools_answer(
 
 def _key(work: UnitWork, *, is_whole: bool) -> _Key:
     place = work.destination
-    if place is None or work.pool_class in {PoolClass.IDLE, PoolClass.UNKNOWN}:
+    if work.pool_class in {PoolClass.IDLE, PoolClass.UNKNOWN}:
         # Where the work went before says nothing of now.
         return work.pool_class, work.entry, None, None, None
     return (
         work.pool_class,
         work.entry,
-        place.host,
-        str(place) if is_whole else None,
+        None if place is None else place.host,
+        str(place) if is_whole and place is not None else None,
         work.account if is_whole else work.account_head,
     )
 

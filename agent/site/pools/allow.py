@@ -32,11 +32,14 @@ class AllowEntry:
     def fits(self, destination: Destination, user: str, owner: str) -> bool:
         """Return True if work of a unit of `owner` may go to `user` at that destination."""
         return (
-            (self.owner is None or self.owner == owner)
-            and any(_fits(pattern, destination) for pattern in self.urls)
+            self.is_at(destination, owner)
             and any(is_match(pattern, account_of(user)) for pattern in self.accounts)
             and any(is_match(pattern, worker_of(user)) for pattern in self.workers)
         )
+
+    def is_at(self, destination: Destination, owner: str) -> bool:
+        """Return True if some account of a unit of `owner` may work at that destination."""
+        return (self.owner is None or self.owner == owner) and any(_fits(pattern, destination) for pattern in self.urls)
 
 
 class Match(NamedTuple):
@@ -48,6 +51,7 @@ class Match(NamedTuple):
 
 _NOT_LISTED = Match(PoolClass.DIVERTED, None)
 _REMEMBERED = 65_536
+_LONGEST_REMEMBERED = 128
 
 
 class AllowList:
@@ -83,8 +87,13 @@ class AllowList:
             match = self._match(destination, user, owner)
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
-            self._remembered[key] = match
+            if len(user) <= _LONGEST_REMEMBERED:
+                self._remembered[key] = match
         return match
+
+    def knows(self, destination: Destination, owner: str) -> bool:
+        """Return True if some account of a unit of `owner` may work at that destination."""
+        return any(entry.is_at(destination, owner) for entry in self.entries)
 
     def _match(self, destination: Destination, user: str, owner: str) -> Match:
         for entry in self.entries:

@@ -8,15 +8,17 @@ PLAIN_SCHEME: Final = "stratum+tcp"
 """The scheme of a URL that names none, as VNish shows them (O172)."""
 
 SHOWN_OF_ACCOUNT: Final = 4
-"""Characters of an account that are shown to people who may not see it."""
+"""Most characters of an account that are shown to people who may not see it; never more than half of them."""
 
 _REMEMBERED: Final = 4096
 _URL: Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31})://)?"
-    r"(?:[^@/?#\s]{0,256}@)?"
+    # Firmware connects to what is in front of the first colon: a user with one hides the true host from the reader.
+    r"(?:[^@/?#:\s]{0,256}@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?)"
     r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?:[/?#].*)?",
+    # It looks for the first double slash as well, and takes the host behind it.
+    r"(?:[/?#](?!.*//|/).*)?",
     re.DOTALL,
 )
 
@@ -67,4 +69,4 @@ def worker_of(user: str) -> str:
 
 def redacted(account: str) -> str:
     """Return the beginning of an account, for people who may not see all of it."""
-    return account if len(account) <= SHOWN_OF_ACCOUNT else f"{account[:SHOWN_OF_ACCOUNT]}…"
+    return f"{account[: min(SHOWN_OF_ACCOUNT, len(account) // 2)]}…" if account else account

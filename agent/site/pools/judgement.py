@@ -8,9 +8,11 @@ does. A pool of the firmware's own counts only if none of the owner's gets the w
     it calls none active ................... idle
     it does not say which is active ........ those that grew; else the first that is alive; idle if none is
     only the firmware's own pool works ..... a fee, tolerated for `fee_window_s`
+    a pool that is not listed grew ......... diverted, whatever is active now
 
 Of several destinations at once, such as groups of pools with a share each, one that is not listed makes the unit
-diverted. A request that failed says nothing; what is older than `stale_after_s` is unknown.
+diverted. So does one that got work between two looks, and is called idle at both. A request that failed says nothing;
+what is older than `stale_after_s` is unknown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,6 +42,7 @@ class Found(NamedTuple):
 
 
 NOTHING: Final = Found(PoolClass.UNKNOWN)
+_NONE_GREW: Final[frozenset[int]] = frozenset()
 _IDLE: Final = Found(PoolClass.IDLE)
 _FIRMWARE_FEE: Final = Found(PoolClass.TOLERATED)
 
@@ -53,21 +56,29 @@ def look_at(pools: Pools, before: Pools, allow: AllowList, owner: str) -> Found:
         allow: The site's allow-list.
         owner: The unit's owner; empty without one.
     """
-    pools = [pool for pool in pools if pool.is_fee or pool.url]
-    if not pools:
+    grown = _grown(pools, before) if before else _NONE_GREW
+    # An empty slot has no address; a pool that is in use without one hides it.
+    pools = [pool for pool in pools if pool.is_fee or pool.url or pool.is_active or id(pool) in grown]
+    if not any(pool.is_fee or pool.url for pool in pools):
         return NOTHING
-    grown = _grown(pools, before)
     owners = _working([pool for pool in pools if not pool.is_fee], grown)
     found = [_judged(pool, allow, owner) for pool in owners]
+    if grown:
+        found += [
+            _judged(pool, allow, owner) for pool in pools if id(pool) in grown and _is_strange(pool, allow, owner)
+        ]
     for pool_class in (PoolClass.DIVERTED, PoolClass.UNKNOWN):
         worst = next((each for each in found if each.pool_class is pool_class), None)
         if worst is not None:
             return worst
     fees = [pool for pool in pools if pool.is_fee and pool.is_active is not False]
-    is_fee_turn = any(pool.index in grown for pool in fees) and not any(pool.index in grown for pool in owners)
-    if fees and (is_fee_turn or not owners) and any(pool.is_active or pool.index in grown for pool in fees):
+    is_fee_turn = any(id(pool) in grown for pool in fees) and not any(id(pool) in grown for pool in owners)
+    if fees and (is_fee_turn or not owners) and any(pool.is_active or id(pool) in grown for pool in fees):
         return _fee(fees[0], allow, owner)
-    return found[0] if found else _IDLE
+    if found:
+        return found[0]
+    # Without a word of any pool's state, no work is no more likely than work.
+    return _IDLE if any(pool.status is not None or pool.is_active is not None for pool in pools) else NOTHING
 
 
 def in_use(pools: Pools) -> Pools:
@@ -82,11 +93,11 @@ def _working(pools: Pools, grown: frozenset[int]) -> Pools:
     if not active:
         if any(pool.is_active is False for pool in pools):
             return ()
-        growing = [pool for pool in pools if pool.index in grown]
+        growing = [pool for pool in pools if id(pool) in grown]
         return growing or _first(pool for pool in pools if pool.status == ALIVE)
     if len(active) == 1:
         return active
-    return [pool for pool in active if pool.index in grown] or _first(active)
+    return [pool for pool in active if id(pool) in grown] or _first(active)
 
 
 def _first(pools: Iterable[PoolReading]) -> Pools:
@@ -95,13 +106,13 @@ def _first(pools: Iterable[PoolReading]) -> Pools:
 
 
 def _grown(pools: Pools, before: Pools) -> frozenset[int]:
-    """Return the places of the pools that accepted shares since the look before."""
+    """Return the identities of the pools that accepted shares since the look before; two may claim one place."""
     earlier = {(pool.index, pool.url, pool.user): pool.accepted for pool in before}
     grown = []
     for pool in pools:
         old, new = earlier.get((pool.index, pool.url, pool.user)), pool.accepted
         if old is not None and new is not None and new > old:
-            grown.append(pool.index)
+            grown.append(id(pool))
     return frozenset(grown)
 
 
@@ -116,9 +127,16 @@ def _judged(pool: PoolReading, allow: AllowList, owner: str) -> Found:
         return Found(PoolClass.DIVERTED, account=None if user is None else account_of(user))
     match = allow.match(destination, user or "", owner)
     account = None if user is None else account_of(user)
-    if user is None and match.pool_class is PoolClass.DIVERTED:
+    if user is None and match.pool_class is PoolClass.DIVERTED and allow.knows(destination, owner):
         return Found(PoolClass.UNKNOWN, None, destination)
     return Found(match.pool_class, match.entry, destination, account)
+
+
+def _is_strange(pool: PoolReading, allow: AllowList, owner: str) -> bool:
+    """Return True if a pool is not listed; a mark of the firmware without an address is no stranger's."""
+    if pool.is_fee and destination_of(pool.url or "") is None:
+        return False
+    return _judged(pool, allow, owner).pool_class is PoolClass.DIVERTED
 
 
 def _fee(pool: PoolReading, allow: AllowList, owner: str) -> Found:

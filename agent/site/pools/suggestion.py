@@ -122,13 +122,17 @@ def suggestion(found: Uses) -> Iterator[str]:
     for number, entry in enumerate(entries):
         of = found.units if entry.owner is None else found.owned[entry.owner]
         is_rare = entry.units < FEW_RATIO * of
+        # As a pattern, a * in a unit's user would allow the accounts of others.
+        is_wide = not entry.account or "*" in entry.account
         if number == MOST_ENTRIES:
             yield f"# {len(entries) - MOST_ENTRIES:,} more accounts are left out: at most {MOST_ENTRIES} entries fit."
             break
         yield ""
         if is_rare:
             yield "# Few units use this one. Is it yours? Take the leading # away if it is."
-        yield from (f"# {line}" if is_rare else line for line in _lines("allowed", entry, names))
+        if is_wide:
+            yield "# It would allow any account there. Write the account, or take the leading # away if you mean that."
+        yield from (f"# {line}" if is_rare or is_wide else line for line in _lines("allowed", entry, names))
     for entry in _entries(use for use in found.uses if use.is_fee):
         yield ""
         yield "# Marked by its firmware as its own, with an address. Take the leading # away if you know it."

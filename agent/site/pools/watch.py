@@ -7,6 +7,9 @@ from agent.unit.reading import PoolReading
 
 NEVER = float("-inf")
 
+FEE_SHARE = 0.2
+"""Share of a unit's time that a tolerated fee may take, beside one window. Firmware takes 2 to 3 %."""
+
 
 class WorkWatch:
     """One unit's memory.
@@ -19,7 +22,8 @@ class WorkWatch:
     """
 
     __slots__ = (
-        *("_allow", "_before", "_fee_since_s", "_found", "_known_at", "_owner", "_pools", "_read_s", "_until_s"),
+        *("_allow", "_before", "_found", "_known_at", "_owner", "_pools", "_read_s", "_until_s"),
+        *("_fee_at_s", "_fee_spent_s"),
         "work",
     )
 
@@ -31,7 +35,8 @@ class WorkWatch:
         self._pools: tuple[PoolReading, ...] = ()
         self._found = NOTHING
         # Until then nothing changes by age alone: most polls end there.
-        self._read_s = self._fee_since_s = self._until_s = NEVER
+        self._read_s = self._fee_at_s = self._until_s = NEVER
+        self._fee_spent_s = 0.0
         self._known_at: float | None = None
 
     def see(
@@ -64,10 +69,19 @@ class WorkWatch:
                     self._read_s, self._known_at = clock_s, at
             self._allow, self._owner = allow, owner
             found = look_at(pools, self._before, allow, owner)
-            if found.pool_class is PoolClass.TOLERATED and self._found.pool_class is not PoolClass.TOLERATED:
-                self._fee_since_s = clock_s
+            self._count_fee(clock_s, allow)
             self._found = found
         self.age(clock_s=clock_s, at=at, stale_after_s=stale_after_s)
+
+    def _count_fee(self, clock_s: float, allow: AllowList) -> None:
+        """Count the time since the look before as the fee's or the owner's: short pauses give a fee no new window."""
+        passed_s, self._fee_at_s = clock_s - self._fee_at_s, clock_s
+        if self._found.pool_class is PoolClass.TOLERATED:
+            self._fee_spent_s += passed_s
+        else:
+            # What a fee took beyond its window is no debt of the turns after it.
+            spent_s = min(self._fee_spent_s, allow.fee_window_s)
+            self._fee_spent_s = max(0.0, spent_s - passed_s * FEE_SHARE / (1 - FEE_SHARE))
 
     def age(self, *, clock_s: float, at: float, stale_after_s: float) -> None:
         """Judge what is known at a later moment: what is too old is unknown, and a fee that lasts is none.
@@ -82,7 +96,7 @@ class WorkWatch:
         if clock_s > self._until_s:
             pool_class, entry = PoolClass.UNKNOWN, None
         elif pool_class is PoolClass.TOLERATED and allow is not None:
-            fee_until_s = self._fee_since_s + allow.fee_window_s
+            fee_until_s = self._fee_at_s + allow.fee_window_s - self._fee_spent_s
             if clock_s > fee_until_s:
                 pool_class, entry = PoolClass.DIVERTED, None
             else:

@@ -108,6 +108,26 @@ def clean(value: Any) -> str | None:
     return text.strip() or None
 
 
+_UNPRINTABLE: Final = "\N{REPLACEMENT CHARACTER}"
+MAX_POOL_CHARS: Final = 600
+"""Longer than scheme, user, host and port of any URL can be: what is cut off a longer one is no part of them."""
+
+
+def pool_text(value: Any) -> str | None:
+    """Return a pool's URL or user; None if nothing is in it.
+
+    It is compared with the site's list, so nothing in it is dropped: a character that is not printable has another
+    one in its place.
+    """
+    if not isinstance(value, str):
+        return None
+    text = value[:MAX_POOL_CHARS].strip()
+    if not text.isprintable():
+        text = "".join([char if char.isprintable() else _UNPRINTABLE for char in text])
+    # One object for all units that tell the same.
+    return sys.intern(text) if text else None
+
+
 def interned(value: Any) -> str | None:
     """Return `clean` text interned: one object for all units that report the same text, not one a unit."""
     text = clean(value)

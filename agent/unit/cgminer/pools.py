@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
-from agent.unit.cgminer.fields import clean, interned
-from agent.unit.cgminer.pools_shape import MAX_POOLS, fast_pools
+from agent.unit.cgminer.fields import interned, pool_text
+from agent.unit.cgminer.pools_shape import bounded, fast_pools
 from agent.unit.cgminer.rows import SHARE_KEYS, Row
 from agent.unit.limits import MAX_DIFFICULTY
 from agent.unit.reading import PoolReading
@@ -25,6 +25,10 @@ class PoolKeys(NamedTuple):
 _KEYS: Final = PoolKeys()
 KEYS_READ: Final = frozenset((*_KEYS, *SHARE_KEYS))
 """Every key of an element of POOLS that is read."""
+
+
+def _is_active(item: Any) -> bool:
+    return isinstance(item, dict) and item.get(_KEYS.is_active) is True
 
 
 def read_pools(
@@ -61,7 +65,7 @@ def pools_in(
         raise UnsupportedReplyError(f"pools: no POOLS: {excerpt(data)!r}")
     repairs = set(reply.repairs)
     pools = []
-    for position, item in enumerate(rows[:MAX_POOLS]):
+    for position, item in bounded(rows, _is_active):
         if not isinstance(item, dict):
             repairs.add("wrong_type")
             continue
@@ -73,8 +77,8 @@ def pools_in(
                 index=position if index is None else index,
                 status=interned(item.get(_KEYS.status)),
                 is_active=is_active if isinstance(is_active, bool) else None,
-                url=interned(item.get(_KEYS.url)),
-                user=clean(item.get(_KEYS.user)),
+                url=pool_text(item.get(_KEYS.url)),
+                user=pool_text(item.get(_KEYS.user)),
                 accepted=row.whole(SHARE_KEYS.accepted),
                 rejected=row.whole(SHARE_KEYS.rejected),
                 stale=row.whole(SHARE_KEYS.stale),

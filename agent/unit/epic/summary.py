@@ -8,8 +8,8 @@ in `HBStatus` and not in `HBs`, so it is missing at its slot.
 from typing import Final, NamedTuple
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
-from agent.unit.cgminer.fields import clean, clock_hz, interned
-from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, PoolRow, SummaryPage, rpm_of
+from agent.unit.cgminer.fields import clock_hz, interned, pool_text
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, PoolRow, Stratum, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
 from agent.unit.limits import HS_PER_MHS
 from agent.unit.reading import (
@@ -33,8 +33,7 @@ class Pools(NamedTuple):
     """Pools as last made, and the parts of the page that they were made of."""
 
     rows: tuple[PoolRow, ...] = ()
-    used: int | None = None
-    is_connected: bool | None = None
+    stratum: Stratum | None = None
     readings: tuple[PoolReading, ...] = ()
 
 
@@ -86,7 +85,8 @@ def read_summary(
         power_kind=None if watts is None else PowerKind.MEASURED,
         boards=boards,
         fan_rpm=_fans(page),
-        pools=pools.readings,
+        # Told anew on every page: the same object would be as old as the page it first stood on.
+        pools=(*pools.readings,),
         shares=None if session is None else ShareReading(at=at, accepted=session.accepted, rejected=session.rejected),
         faults=words.faults,
         is_starting=words.is_starting,
@@ -206,7 +206,7 @@ def _pools(page: SummaryPage, before: Pools) -> Pools:
     stratum = page.stratum
     used = None if stratum is None else stratum.index
     connected = None if stratum is None else stratum.is_connected
-    if before[:3] == (page.pools, used, connected):
+    if before[:2] == (page.pools, stratum):
         return before
     pools = []
     for index, row in enumerate(page.pools):
@@ -218,8 +218,23 @@ def _pools(page: SummaryPage, before: Pools) -> Pools:
                 status=word,
                 # A pool that is in use may be cut off; one that is not used has no connection.
                 is_active=connected if is_used else is_used,
-                url=interned(row.pool),
-                user=clean(row.login),
+                url=_url(row.pool, stratum if is_used else None),
+                user=(_told_user(stratum) if is_used else None) or pool_text(row.login),
             )
         )
-    return Pools(page.pools, used, connected, tuple(pools))
+    if stratum is not None and stratum.url and used not in range(len(pools)):
+        url, user = _url(None, stratum), _told_user(stratum)
+        pools.append(PoolReading(index=len(pools), status=None, is_active=connected, url=url, user=user))
+    return Pools(page.pools, stratum, tuple(pools))
+
+
+def _url(configured: str | None, stratum: Stratum | None) -> str | None:
+    """Return the URL of a pool: of the one in use, what the page names beside the configuration, without a scheme."""
+    row, current = pool_text(configured), None if stratum is None else pool_text(stratum.url)
+    if current is None or (row is not None and row.rpartition("://")[2] == current):
+        return row
+    return current
+
+
+def _told_user(stratum: Stratum | None) -> str | None:
+    return None if stratum is None else pool_text(stratum.user)

@@ -19,6 +19,7 @@ and a rate whose window nobody tells.
 from typing import Final
 
 from agent.errors import UnsupportedReplyError
+from agent.unit.cgminer.fields import pool_text
 from agent.unit.foreign.protocol import Answer, Board, Data, Fan, Pool, Rate, error_of
 from agent.unit.limits import (
     MAX_BOARDS,
@@ -110,6 +111,11 @@ def _named(text: str | None) -> str | None:
     return None if kept.casefold() in _NAMELESS else kept
 
 
+def _pool_text(text: str | None) -> str | None:
+    kept = pool_text(text)
+    return None if kept is None or kept.casefold() in _NAMELESS else kept
+
+
 def _boards(
     data: Data, nameplate: Nameplate | None, total_hs: float | None, *, are_averages: bool
 ) -> tuple[BoardReading, ...]:
@@ -170,8 +176,8 @@ def _pool(place: int, pool: Pool) -> PoolReading:
         index=place if pool.index is None else pool.index,
         status=None if pool.alive is None else ("Alive" if pool.alive else "Dead"),
         is_active=pool.active,
-        url=_named(pool.url),
-        user=_named(pool.user),
+        url=_pool_text(pool.url),
+        user=_pool_text(pool.user),
         accepted=_count(pool.accepted),
         rejected=_count(pool.rejected),
     )

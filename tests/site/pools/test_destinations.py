@@ -28,6 +28,13 @@ from agent.site.pools.destinations import Destination, account_of, destination_o
         ("stratum+tcp://", None),
         ("stratum+tcp://pool.example:99999", None),
         ("stratum+tcp://pool example:1", None),
+        # Firmware would connect to the first host of these, or to the one behind the double slash.
+        ("stratum+tcp://evil.example:13333@stratum.pool.example:3333", None),
+        ("stratum.pool.example:3333//evil.example:3333", None),
+        ("stratum.pool.example/a//evil.example:3333", None),
+        # A host that is cut off, or has a sign in it that is not printable, is none.
+        ("stratum+tcp://pool.exam\ufffdple:3333", None),
+        (f"stratum+tcp://{'a' * 255}.example", None),
     ],
 )
 def test_a_url_names_scheme_host_and_port(url: str, expected: Destination | None) -> None:
@@ -52,6 +59,8 @@ def test_the_account_ends_at_the_first_dot(user: str, account: str, worker: str)
 
 
 def test_only_the_beginning_of_an_account_is_shown() -> None:
-    """Four characters tell two accounts apart, and give none away."""
+    """Four characters tell two accounts apart, and give none away; a short one shows half of it at most."""
     assert redacted("bc1qexampleaddress") == "bc1q…"
-    assert redacted("acme") == "acme"
+    assert [redacted(name) for name in ("", "x", "ab", "abc", "acme", "acme12", "acme1234")] == [
+        *("", "…", "a…", "a…", "ac…", "acm…", "acme…")
+    ]

@@ -42,6 +42,11 @@ def judged(pools: Pools, before: Pools = ()) -> PoolClass:
         ((pool(0, None),), UNKNOWN),
         ((pool(0, "***"),), UNKNOWN),
         ((pool(0, OWN, None),), UNKNOWN),
+        ((pool(0, status=None, is_active=None),), UNKNOWN),
+        # Without a user, a host that is nobody's of the list is enough to tell.
+        ((pool(0, STRANGE, None),), DIVERTED),
+        # The pool in use hides its address by leaving it out, beside one that is listed.
+        ((pool(0, is_active=False), pool(1, None, "a.1", is_active=True)), UNKNOWN),
         # An address that is none is not listed.
         ((pool(0, "stratum+tcp://pool example:1"),), DIVERTED),
         # Empty slots are left out.
@@ -119,3 +124,29 @@ def test_recorded_units_tell_the_pool_in_use(name: str, hosts: tuple[str, ...]) 
     assert tuple(each.url for each in in_use(pools) if not each.is_fee)[:1] == hosts
     allow = allow_list(entry("recorded", "*.braiins.com", "*.test", accounts=("*",)))
     assert look_at(pools, (), allow, "").pool_class is LISTED
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        # Called active at no look, and paid between two: a pool that takes turns, or a firmware that hides it.
+        ((pool(0, accepted=101), pool(1, STRANGE, accepted=101)), DIVERTED),
+        ((pool(0, is_active=False), pool(1, STRANGE, accepted=101)), DIVERTED),
+        ((pool(0, accepted=101), pool(1, STRANGE)), LISTED),
+        ((pool(0, accepted=101), pool(1, BACKUP, accepted=101)), LISTED),
+        ((pool(0, accepted=101), pool(1, STRANGE, "DevFee.1", accepted=101, is_fee=True)), DIVERTED),
+        # Paid, without an address to judge.
+        ((pool(0, accepted=101), pool(1, "DevFee", "DevFee", accepted=101, is_fee=True)), LISTED),
+    ],
+)
+def test_a_stranger_that_was_paid_between_two_looks_diverts(now: Pools, expected: PoolClass) -> None:
+    """What the firmware calls active at the moments of the looks is not all that happened."""
+    before = tuple(pool(each.index, each.url, each.user, is_fee=each.is_fee) for each in now)
+    assert judged(now, before) is expected
+
+
+def test_pools_that_claim_one_place_are_told_apart() -> None:
+    """The growth of one is no growth of another with the same index."""
+    before = pool(0), pool(0, STRANGE, is_active=True)
+    now = pool(0, accepted=101), pool(0, STRANGE, is_active=True)
+    assert judged(now, before) is LISTED

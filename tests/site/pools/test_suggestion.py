@@ -87,3 +87,12 @@ def test_accounts_are_written_as_toml_whatever_is_in_them() -> None:
     raw = tomllib.loads("\n".join(suggestion(uses_of([((pool(0, OWN, user),), "")]))))
     assert raw["pools"]["allowed"][0]["accounts"] == [user]
     assert "site" not in raw
+
+
+def test_an_account_that_is_a_pattern_is_proposed_as_a_comment() -> None:
+    """A `*` in the users of most units, or no user, would allow the accounts of all others."""
+    units: Units = [((pool(0, OWN, user),), "") for user in ("s*.1", None) for _ in range(50)]
+    lines = list(suggestion(uses_of(units)))
+    assert tomllib.loads("\n".join(lines)) == {}
+    assert [line for line in lines if "accounts" in line] == ['# accounts = ["*"]', '# accounts = ["s*"]']
+    assert sum("It would allow any account there" in line for line in lines) == 2

@@ -56,7 +56,7 @@ def test_since_is_the_moment_of_the_change() -> None:
     looks.see(160.0, pool(url=STRANGE, accepted=101))
     work = looks.watch.work
     assert (work.pool_class, work.since, work.known_at) == (DIVERTED, 110.0, 160.0)
-    assert (str(work.destination), work.account, work.account_head) == (f"stratum+tcp://{STRANGE}", "site", "site")
+    assert (str(work.destination), work.account, work.account_head) == (f"stratum+tcp://{STRANGE}", "site", "si…")
 
 
 def test_what_is_too_old_is_unknown_and_keeps_where_it_was() -> None:
@@ -81,6 +81,19 @@ def test_a_fee_that_lasts_is_no_fee() -> None:
     assert looks.see(351.0, own, _more(fee)) is DIVERTED
     assert looks.see(400.0, _more(own), fee) is LISTED
     assert looks.see(450.0, own, _more(_more(fee))) is TOLERATED
+
+
+@pytest.mark.parametrize(("fee_looks", "owner_looks", "is_theft"), [(1, 9, False), (1, 4, False), (3, 1, True)])
+def test_a_fee_that_pauses_is_held_to_its_share(fee_looks: int, owner_looks: int, *, is_theft: bool) -> None:
+    """A stranger that hides behind the mark and leaves now and then gets no new window; a true fee stays tolerated."""
+    looks = Looks(allow_list(fee_window_s=300.0))
+    classes: set[PoolClass] = set()
+    for number in range(400):
+        is_turn = number % (fee_looks + owner_looks) < fee_looks
+        own = pool(0, is_active=not is_turn, accepted=number)
+        fee = pool(2, "DevFee", "DevFee", is_fee=True, is_active=is_turn, accepted=number)
+        classes.add(looks.see(50.0 * number, own, fee))
+    assert classes == {LISTED, TOLERATED, DIVERTED} if is_theft else classes == {LISTED, TOLERATED}
 
 
 def _more(told: PoolReading) -> PoolReading:

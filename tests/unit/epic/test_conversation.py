@@ -27,6 +27,23 @@ def test_golden_poll(golden: Callable[[str, Any], None]) -> None:
     golden("s19xp-epic-2025.poll", msgspec.to_builtins(EpicUnit().poll()))
 
 
+def test_pools_are_told_anew_by_every_page() -> None:
+    """Pools that stay the same are no older than the page; the same object would be taken for not asked again."""
+    unit = EpicUnit()
+    first, second = unit.poll().pools, unit.poll().pools
+    assert first == second
+    assert first is not second
+
+
+@pytest.mark.parametrize("index", [0, 7, None])
+def test_work_goes_where_the_page_says_and_not_where_the_configuration_does(index: int | None) -> None:
+    """A pool that is in use and stands in no row is one more pool; its row, if any, does not speak for it."""
+    stranger = {"Config Id": index, "Current Pool": "stranger.example:3333", "Current User": "s.1"}
+    found = EpicUnit({**PAGES, SUMMARY_PATH: told(Stratum=stranger | {"IsPoolConnected": True})}).poll()
+    active = [(pool.url, pool.user) for pool in found.pools if pool.is_active]
+    assert active == [("stranger.example:3333", "s.1")]
+
+
 def test_the_recorded_unit() -> None:
     """99.4 TH/s now, the sum of two boards; 90.1 is the mean of the run. Board 0 is disabled: missing at its slot."""
     reading = EpicUnit().poll()
