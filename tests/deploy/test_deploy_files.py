@@ -217,7 +217,10 @@ def test_a_reload_checks_first_and_needs_no_program_of_its_own() -> None:
         "/bin/sh -c 'kill -HUP \"$MAINPID\"'",
     ]
     reloads = re.findall(r"^ExecReload=(.*)$", (DEPLOY / "hashsight-fleet.service").read_text(), re.MULTILINE)
-    assert reloads == ["/bin/sh -c 'kill -HUP \"$MAINPID\"'"]
+    assert reloads == [
+        "/opt/hashsight/bin/hashsight fleet --check --sites /etc/hashsight/fleet.toml",
+        "/bin/sh -c 'kill -HUP \"$MAINPID\"'",
+    ]
 
 
 def test_the_service_and_its_configuration_agree_on_paths() -> None:
