@@ -11,6 +11,7 @@ RUNBOOKS = "https://runbooks.example/hashsight"
 
 # No space, quote, brace, query or fragment: links go into YAML and templates, and get paths appended.
 _LINK = re.compile(r"[A-Za-z0-9._~:/%+,;=@\[\]-]+")
+_LOCAL_NAMES = {"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
@@ -92,7 +93,7 @@ def _has_port(parts: SplitResult) -> bool:
 
 def _loopback_refusal(parts: SplitResult) -> str | None:
     host = (parts.hostname or "").rstrip(".")
-    is_local = host in {"", "localhost", "localhost.localdomain"} or host.endswith(".localhost")
+    is_local = host in _LOCAL_NAMES or host.endswith(".localhost")
     try:
         address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(host)
     except ValueError:

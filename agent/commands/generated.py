@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.commands.command_tree import command_tree
 from agent.commands.completions import completions
+from agent.commands.machine_output import write_lines
 from agent.commands.man_pages import man_pages
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -48,8 +49,7 @@ def main(arguments: list[str]) -> int:
     if arguments != ["--write"]:
         sys.stderr.write("usage: python -m agent.commands.generated --write\n")
         return 2
-    for name in write():
-        sys.stdout.write(f"deploy/{name} written\n")
+    write_lines(f"deploy/{name} written" for name in write())
     return 0
 
 

@@ -174,7 +174,7 @@ def import_table(
         site = LedgerSite(config, time.time())
         rules = rules_of(place, "ledger import")
         moment = site.cell(at)
-        text = read_table(file, max_bytes=MAX_LEDGER_BYTES)
+        text = read_table(file, max_bytes=MAX_LEDGER_BYTES, column="unit_id")
         if Kind.UNREADABLE in (kind or ()):
             reason = (
                 "such a unit reports nothing to import; fill in model and hashrate_th of its row, then import it as new"

@@ -38,6 +38,9 @@ NETBOX_COLUMNS = (
 height units there, which a slot of a mining rack is not, so the slot stands in `description`.
 """
 
+OPEN_MODE = 0o644
+"""Mode of new targets: Prometheus reads them as a user of its own. A file that is there keeps owner and mode."""
+
 _BY_SUFFIX = {".xlsx": ExportForm.XLSX, ".csv": ExportForm.NETBOX, ".json": ExportForm.FILE_SD}
 
 
@@ -71,7 +74,9 @@ def write_export(site: LedgerSite, file: Path, *, form: ExportForm | None, momen
         data = netbox_csv(entries, site=site.name, role=role).encode()
     else:
         data = file_sd(entries, site=site.name)
-    replace_file(file, data)
+    is_there = file.is_file()
+    is_open = chosen is ExportForm.FILE_SD and not is_there
+    replace_file(file, data, like=file if is_there else None, mode=OPEN_MODE if is_open else None)
     out.print(f"{counted(len(entries), 'row')} written to {file}", markup=False, soft_wrap=True)
 
 
@@ -104,6 +109,7 @@ def netbox_csv(entries: Iterable[LedgerEntry], *, site: str, role: str) -> str:
 def file_sd(entries: Iterable[LedgerEntry], *, site: str) -> bytes:
     """Return units as targets of Prometheus' ``file_sd_configs``, such as for a blackbox exporter's TCP probe.
 
+    Labels are those of the agent's own metrics, so that both can be joined.
     Source: prometheus.io, "Use file-based service discovery": a list of groups with `targets` and `labels`.
     """
     groups: list[dict[str, Any]] = [
@@ -111,7 +117,7 @@ def file_sd(entries: Iterable[LedgerEntry], *, site: str) -> bytes:
             "targets": [f"[{entry.host}]:{entry.port}" if ":" in entry.host else f"{entry.host}:{entry.port}"],
             "labels": {
                 "site": site,
-                "unit_id": entry.unit_id,
+                "unit": entry.unit_id,
                 "container": entry.place.container,
                 "rack": entry.place.rack,
                 "slot": entry.place.slot,

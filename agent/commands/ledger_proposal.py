@@ -28,12 +28,12 @@ def is_proposal_file(path: Path) -> bool:
     Raises:
         ConfigError: It cannot be read.
     """
-    return is_proposal(read_table(path, max_bytes=MAX_LEDGER_BYTES))
+    return is_proposal(read_table(path, max_bytes=MAX_LEDGER_BYTES, column="unit_id"))
 
 
 def diff_proposal(site: LedgerSite, path: Path, *, as_json: bool) -> None:
     """Print the differences between the ledger in force and a proposal."""
-    rows = read_proposed(read_table(path, max_bytes=MAX_LEDGER_BYTES), str(path))
+    rows = read_proposed(read_table(path, max_bytes=MAX_LEDGER_BYTES, column="unit_id"), str(path))
     entries = _in_force(site)
     found = changes(entries, rows)
     if as_json:

@@ -38,7 +38,7 @@ def once(config: Path | None, *, as_json: bool, show_all: bool) -> None:
         setup = checked_setup(config, "once")
         logs.set_up("error", setup.config.log.format)
         agent, figures = asyncio.run(_sweep(Agent(setup)))
-        statuses = sorted(agent.tracker.statuses(), key=_shortfall_ratio, reverse=True)
+        statuses = sorted(agent.tracker.statuses(), key=badness, reverse=True)
         name = setup.config.title
         if agent.other_process is not None:
             note(f"{_process_text(agent.other_process)} polls this site too; hashsight top shows it without polling")
@@ -69,6 +69,11 @@ async def _sweep(agent: Agent) -> tuple[Agent, SiteFigures]:
 
 def _shortfall_ratio(status: UnitStatus) -> float:
     return status.shortfall_hs / status.entry.nameplate.hashrate_hs
+
+
+def badness(status: UnitStatus) -> tuple[float, float]:
+    """Return a key of order by the share that nothing declared explains, then by the whole share."""
+    return status.unexplained_hs / status.entry.nameplate.hashrate_hs, _shortfall_ratio(status)
 
 
 def _unit_table(statuses: Iterable[UnitStatus], of: int) -> Table:

@@ -157,19 +157,12 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
     if REASONS[found[0].reason].check_first:
         yield "check first", REASONS[found[0].reason].check_first
     yield "up", duration_text(reading.uptime_s)
-    yield "hashrate 5 s", hashrate_text(reading.hashrate_5s_hs)
-    if reading.stand_in_hs is not None:
-        window_s = reading.stand_in_window_s
-        window = "window not told" if window_s is None else f"over {duration_text(window_s)}"
-        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}, {window}"
-    yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
-    yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
-    yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
-    if reading.hashrate_sale_hs is not None:
-        yield "sold as", f"{hashrate_text(reading.hashrate_sale_hs)} (rate_sale)"
+    yield from _rate_facts(reading)
     yield "power", unit_power_text(reading.power_watts, reading.power_kind)
     if reading.fan_rpm:
         yield "fans", ", ".join(ABSENT if rpm is None else f"{rpm:.0f}" for rpm in reading.fan_rpm) + " rpm"
+    if reading.is_chip_computed:
+        yield "chip °C", "worked out by the firmware, not measured"
     coolant = coolant_text(reading)
     if coolant is not None:
         yield "coolant", coolant
@@ -184,6 +177,19 @@ def _facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
         yield "faults it names", ", ".join(fault.replace("_", " ") for fault in reading.faults)
     if reading.repairs:
         yield "repairs", ", ".join(reading.repairs)
+
+
+def _rate_facts(reading: UnitReading) -> Iterator[tuple[str, str]]:
+    yield f"hashrate {duration_text(reading.short_window_s)}", hashrate_text(reading.hashrate_5s_hs)
+    if reading.stand_in_hs is not None:
+        window_s = reading.stand_in_window_s
+        window = "window not told" if window_s is None else f"over {duration_text(window_s)}"
+        yield "stands in for it", f"{hashrate_text(reading.stand_in_hs)}, {window}"
+    yield "hashrate 30 min", hashrate_text(reading.hashrate_30m_hs)
+    yield "hashrate average", hashrate_text(reading.hashrate_avg_hs)
+    yield "firmware's ideal", hashrate_text(reading.hashrate_ideal_hs)
+    if reading.hashrate_sale_hs is not None:
+        yield "sold as", f"{hashrate_text(reading.hashrate_sale_hs)} (rate_sale)"
 
 
 def _identity_facts(reading: UnitReading) -> Iterator[tuple[str, str]]:

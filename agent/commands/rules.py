@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.commands.alert_links import Links, checked_link
-from agent.commands.machine_output import write_lines
+from agent.commands.machine_output import write_json, write_lines
 from agent.commands.shipped_files import shipped
 from agent.commands.terminal import exit_codes, usage_error
 from agent.errors import AgentError
@@ -21,11 +21,15 @@ class RulesError(AgentError):
     """The files of rules are not part of this installation."""
 
 
-def rules(*, grafana: str, runbooks: str, output: Path, local: bool) -> None:
+def rules(*, grafana: str, runbooks: str, output: Path, local: bool, as_json: bool) -> None:
     """Write the files and print their names."""
     with exit_codes():
         links = Links(_link("--grafana", grafana, local=local), _link("--runbooks", runbooks, local=local))
-        write_lines(str(path) for path in write_rules(output, links))
+        written = [str(path) for path in write_rules(output, links)]
+        if as_json:
+            write_json(written)
+        else:
+            write_lines(written)
 
 
 def write_rules(folder: Path, links: Links) -> list[Path]:

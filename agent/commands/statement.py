@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,13 +12,20 @@ import msgspec
 import typer
 
 from agent.commands.history_source import opened
+from agent.commands.ledger_site import LedgerSite
 from agent.commands.machine_output import write_text
+from agent.commands.site_file import site_file
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
+from agent.site.ledger.file import ledger_text
 from agent.statement import check, text
+from agent.statement.combining import shard_of_title
+from agent.statement.declared import DeployedCourse
+from agent.statement.gates import ACKNOWLEDGEABLE
 from agent.statement.period import Period, parse_period
 from agent.statement.statement import Statement, combine, state
 
 COMMAND = "statement"
+MONTH_TO_DATE = "month-to-date"
 
 
 def _json(statement: Statement) -> str:
@@ -41,40 +50,101 @@ def statement(
     publish: bool,
     is_combined: bool,
     as_json: bool,
+    sites: str,
+    acknowledge: list[str] | None,
 ) -> None:
     """Print, verify or combine statements."""
     with exit_codes():
         words = period or []
         form = "json" if as_json else form
-        now = time.time()
-        periods = [word for word in words if re.fullmatch(r"[0-9]{4}(-[0-9Q]{2})?", word)]
+        asking = _Asking(now=time.time(), is_draft=not publish, acknowledged=tuple(acknowledge or ()))
+        periods = [word for word in words if word == MONTH_TO_DATE or re.fullmatch(r"[0-9]{4}(-[0-9Q]{2})?", word)]
         files = [Path(word) for word in words if word not in periods]
         if form not in FORMATS:
             raise usage_error(COMMAND, "--format", form, f"one of {', '.join(FORMATS)} is expected")
         if len(periods) > 1 or (files and not is_combined):
             raise usage_error(COMMAND, "PERIOD", " ".join(words), "one period is expected, such as 2025-10")
+        for name in asking.acknowledged:
+            if name not in ACKNOWLEDGEABLE:
+                raise usage_error(COMMAND, "--acknowledge", name, f"one of {', '.join(ACKNOWLEDGEABLE)} is expected")
         asked = periods[0] if periods else None
         if is_combined:
-            shown = _combined(files, period=asked, now=now, is_draft=not publish)
+            shown = _combined(files, period=asked, sites=sites, asking=asking)
         elif verify is not None:
             _verify(verify, period=asked, config=config, history=history)
             return
         else:
-            shown = _stated(asked, config=config, history=history, now=now, is_draft=not publish)
+            shown = _stated(asked, config=config, history=history, asking=asking)
         # As bytes: they must depend neither on the terminal's width nor on its encoding.
         write_text([FORMATS[form](shown)])
 
 
-def _stated(period: str | None, *, config: Path | None, history: Path | None, now: float, is_draft: bool) -> Statement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What is asked of a statement.
+
+    Attributes:
+        now: Unix time, s.
+        is_draft: False to publish it.
+        acknowledged: Names of gates that the publisher opens.
+    """
+
+    now: float
+    is_draft: bool
+    acknowledged: tuple[str, ...]
+
+
+def _stated(period: str | None, *, config: Path | None, history: Path | None, asking: _Asking) -> Statement:
+    config = _found(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        return state(reader, _period(period, zone), now=now, is_draft=is_draft)
+        if period == MONTH_TO_DATE:
+            period = datetime.fromtimestamp(asking.now, zone).strftime("%Y-%m")
+        return state(
+            reader,
+            _period(period, zone),
+            now=asking.now,
+            is_draft=asking.is_draft,
+            course=_course(config, reader.site, now=asking.now),
+            acknowledged=asking.acknowledged,
+        )
 
 
-def _combined(files: Sequence[Path], *, period: str | None, now: float, is_draft: bool) -> Statement:
+def _found(config: Path | None, history: Path | None) -> Path | None:
+    """Return the configuration, looked for unless a history is given: its ledger says what was deployed."""
+    return config if history is not None else site_file(config, COMMAND, instead=", or a history file with --history")
+
+
+def _course(config: Path | None, title: str, *, now: float) -> DeployedCourse | None:
+    """Return what the ledger of a configuration says of the site, or of the shard, that a history is of.
+
+    Without a configuration there is no ledger, nor for another site's history. A message says if the file is missing.
+    """
+    if config is None:
+        return None
+    site, shard = LedgerSite(config, now), shard_of_title(title)
+    if site.name != (title if shard is None else shard.site):
+        return None
+    written = ledger_text(site.file)
+    if not written:
+        message = f"{site.file}: no ledger; what was deployed in gaps is taken from the rows beside them"
+        err.print(message, markup=False, soft_wrap=True)
+        return None
+    ledger = site.rules.read(written, str(site.file))
+    if shard is not None:
+        ledger = ledger.shard(shard.index, shard.count)
+    return DeployedCourse(ledger.entries, digest=ledger.digest)
+
+
+def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: _Asking) -> Statement:
     if not files:
         raise usage_error(COMMAND, "--combine", "", "JSON statement files are expected")
-    parts = (check.decode(file.read_bytes(), str(file)) for file in files)
-    combined = combine(parts, now=now, is_draft=is_draft)
+    declared = [name.strip() for name in sites.split(",") if name.strip()]
+    parts = [check.decode(file.read_bytes(), str(file)) for file in files]
+    if not asking.is_draft and not (declared or all(part.sites for part in parts)):
+        raise usage_error(COMMAND, "--sites", sites, "all sites of the fleet are expected, to see that none is missing")
+    combined = combine(
+        parts, now=asking.now, is_draft=asking.is_draft, sites=declared, acknowledged=asking.acknowledged
+    )
     _refuse_other(period, combined.period)
     return combined
 
@@ -82,8 +152,10 @@ def _combined(files: Sequence[Path], *, period: str | None, now: float, is_draft
 def _verify(file: Path, *, period: str | None, config: Path | None, history: Path | None) -> None:
     stated = check.decode(file.read_bytes(), str(file))
     _refuse_other(period, stated.period)
+    config = _found(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        differences = check.verify(stated, reader, _period(stated.period, zone))
+        course = _course(config, reader.site, now=time.time())
+        differences = check.verify(stated, reader, _period(stated.period, zone), course=course)
         sites = [part.site for part in stated.parts]
         if differences:
             err.print(f"{file}: does not hold for {reader.site}", markup=False, soft_wrap=True)

@@ -41,6 +41,7 @@ class LossLine(msgspec.Struct, frozen=True, kw_only=True):
     deployed_share_ratio: float
     units: int
     words: str
+    reasons: dict[str, int] = {}
     places: list[LossPlace] = []
 
 

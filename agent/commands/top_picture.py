@@ -1,26 +1,27 @@
 """Pictures of `hashsight top`: the view as lines of text for a terminal of any size. No I/O."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from agent.commands.machine_output import visible
-from agent.commands.top_answers import Answers, Container, Group, LossLine, Unit
+from agent.commands.top_answers import Answers, Container, Group, LossLine
 from agent.commands.top_state import View
-from agent.commands.top_table import Column, cut, header, line, row
+from agent.commands.top_table import NARROW_COLUMNS, Column, cut, header, line, row
+from agent.commands.top_units import unit_lines
 from agent.site.reasons import REASONS, Meaning, Reason
+from agent.site.status import EXPLAINING_CAUSES, Cause
 from agent.text.losses import CAUSE_WORDS, units_text
 from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashrate_text, ratio_text, watts_text
 
 LEAST_COLUMNS, LEAST_ROWS = 40, 8
-WIDE_COLUMNS = 104
-"""From this width on, units have their address and model."""
 DARK_BELOW_RATIO = 0.1
 LEAST_UNITS_DARK = 4
+KEYS = "h help  q quit  s order  l loss  c container  t state  / find  p pause"
 HELP = (
-    "s      next order: shortfall, place, since, hashrate, celsius, unit",
+    "s      next order: worst, shortfall, place, since, hashrate, celsius, unit",
     "r      the other way round",
     "l      only units with the next loss, largest first",
     "c      only units of the next container",
@@ -83,27 +84,37 @@ def _head(view: View, answers: Answers, columns: int, clock_s: float, past_s: fl
         return
     is_doubted = past_s is not None or not site.is_ready or site.late_reason is not None
     yield _headline(name, figures, columns, is_doubted=is_doubted)
-    yield line(_second(view, answers, figures, clock_s), columns, "dim")
+    yield line(_second(view, answers, figures, columns, clock_s), columns, "dim")
     for words in _warnings(answers, figures):
         yield line(words, columns, "bold yellow")
 
 
 def _headline(name: str, figures: Group, columns: int, *, is_doubted: bool) -> Text:
-    ratio, coverage = figures.operational_efficiency_ratio, figures.coverage_ratio
+    ratio = figures.operational_efficiency_ratio
     rates = f"{hashrate_text(figures.operating_hs)} of {hashrate_text(figures.deployed_hs)}"
     text = Text(f"{name}: ", "bold")
-    is_sure = coverage is not None and coverage >= SURE_COVERAGE_RATIO
+    is_sure = _is_sure(figures)
     colour = "yellow" if not is_sure or ratio is None else "green" if ratio > 0.9 else "red"
     text.append(f"{ratio_text(ratio)}", "" if is_doubted else f"bold {colour}")
-    text.append(f"  {rates}  coverage {ratio_text(coverage, 1)}", "bold")
-    if ratio is not None and not is_sure:
-        text.append("  as far as is known")
+    text.append(f"  {rates}", "bold")
+    if columns >= NARROW_COLUMNS:
+        text.append(f"  {_known_text(figures)}", "bold")
     return cut(text, columns)
 
 
-def _second(view: View, answers: Answers, figures: Group, clock_s: float) -> str:
+def _is_sure(figures: Group) -> bool:
+    return figures.coverage_ratio is not None and figures.coverage_ratio >= SURE_COVERAGE_RATIO
+
+
+def _known_text(figures: Group) -> str:
+    known = f"coverage {ratio_text(figures.coverage_ratio, 1)}"
+    doubt = figures.operational_efficiency_ratio is not None and not _is_sure(figures)
+    return f"{known}  as far as is known" if doubt else known
+
+
+def _second(view: View, answers: Answers, figures: Group, columns: int, clock_s: float) -> str:
     site = answers.site
-    parts = []
+    parts = [_known_text(figures)] if columns < NARROW_COLUMNS else []
     watts = sum(figures.watts_by_source.values())
     if watts:
         sources = "+".join(source for source, each in figures.watts_by_source.items() if each)
@@ -149,10 +160,12 @@ def _warnings(answers: Answers, figures: Group) -> Iterable[str]:
 
 def is_dark(figures: Group) -> bool:
     """Return True if next to nothing of a container hashes, and neither a curtailment nor maintenance explains it."""
-    explained_hs = sum(figures.losses_hs.get(cause, 0.0) for cause in ("curtailed", "maintenance"))
     if figures.units < LEAST_UNITS_DARK or figures.operational_efficiency_ratio is None:
         return False
-    return figures.operating_hs + explained_hs < DARK_BELOW_RATIO * figures.deployed_hs
+    # Units on their way into a curtailment or out of it start again; the alerts wait for them too.
+    is_restoring = figures.curtailment_nameplate_hs > 0 or figures.units_by_reason.get(Reason.WAKING, 0) > 0
+    starting_hs = figures.losses_hs.get(Cause.STARTING, 0.0) if is_restoring else 0.0
+    return figures.operating_hs + _explained_hs(figures) + starting_hs < DARK_BELOW_RATIO * figures.deployed_hs
 
 
 def _shares(answers: Answers, rows: int) -> tuple[int, int]:
@@ -180,13 +193,17 @@ def _body(view: View, answers: Answers, columns: int, rows: int | None) -> Itera
     yield from _losses(losses[: shown[0]], len(losses) - shown[0], columns)
     yield from _containers(containers[: shown[1]], len(containers) - shown[1], columns)
     yield from (line(words, columns, "bold") for words in advice)
-    yield from _units(view, answers, units, columns)
+    yield from unit_lines(view, answers, units, columns)
 
 
 def _advice(answers: Answers, most: int) -> list[str]:
     """Return what to check first for the reasons that most units have, as ``check power: no answer (107 units)``."""
     figures = answers.site.figures
-    counts = sorted((figures.units_by_reason if figures else {}).items(), key=lambda item: -item[1])
+    units_by_reason = Counter(figures.units_by_reason if figures else {})
+    for loss in answers.site.losses or ():
+        if loss.cause in EXPLAINING_CAUSES:
+            units_by_reason -= Counter(loss.reasons)
+    counts = sorted(units_by_reason.items(), key=lambda item: -item[1])
     known = [(REASONS[Reason(name)], units) for name, units in counts if name in set(Reason)]
     asked = [(meaning, units) for meaning, units in known if _asks_for_a_look(meaning)]
     return [f"{meaning.words} ({units_text(units)}): check {meaning.check_first}" for meaning, units in asked[:most]]
@@ -202,23 +219,37 @@ def _advice_rows(rows: int) -> int:
 
 
 def _worst(each: Container) -> float:
-    return each.figures.operating_hs - each.figures.deployed_hs
+    return each.figures.operating_hs + _explained_hs(each.figures) - each.figures.deployed_hs
+
+
+def _explained_hs(figures: Group) -> float:
+    return sum(figures.losses_hs.get(cause, 0.0) for cause in EXPLAINING_CAUSES)
 
 
 def _losses(lines: Sequence[LossLine], left: int, columns: int) -> Iterable[Text]:
     if not lines:
         return
-    table = (Column("lost", 11, is_number=True), Column("share", 7, is_number=True), Column("loss", 0))
+    table = (
+        Column("lost", 11, is_number=True),
+        *(() if columns < NARROW_COLUMNS else (Column("share", 7, is_number=True),)),
+        Column("loss", 0),
+    )
     yield header(table, columns, f"and {left} more" if left > 0 else "")
     for each in lines:
-        cells = (hashrate_text(each.hashrate_hs), ratio_text(each.deployed_share_ratio, 1), visible(_loss_words(each)))
-        yield row(table, cells, columns)
+        cells = {
+            "lost": hashrate_text(each.hashrate_hs),
+            "share": ratio_text(each.deployed_share_ratio, 1),
+            "loss": visible(_loss_words(each)),
+        }
+        yield row(table, tuple(cells[column.name] for column in table), columns)
 
 
 def _loss_words(loss: LossLine) -> str:
     """Return ``stopped (asleep): 9 units, 4 in C2, 3 in C3``."""
     # The sentence begins with a hashrate of two words, and ends with times that the units' own rows have.
     words = loss.words.split(" ", 2)[-1].partition(": ")[0]
+    if not loss.units:
+        return f"{words}: units that changed since these figures"
     places = "".join(f", {place.units:,} in {place.container}" for place in loss.places if place.container)
     return f"{words}: {units_text(loss.units)}{places}"
 
@@ -228,8 +259,7 @@ def _containers(containers: Sequence[Container], left: int, columns: int) -> Ite
         return
     table = (
         Column("container", 12),
-        Column("operating", 11, is_number=True),
-        Column("deployed", 11, is_number=True),
+        *(Column(name, 11, is_number=True) for name in ("operating", "deployed") if columns >= NARROW_COLUMNS),
         Column("share", 8, is_number=True),
         Column("not hashing", 0),
     )
@@ -240,71 +270,14 @@ def _containers(containers: Sequence[Container], left: int, columns: int) -> Ite
             f"{units:,} {state}" for state, units in figures.units_by_state.items() if units and state != "hashing"
         ]
         words = ", ".join(others) or "all hash"
-        cells = (
-            visible(each.container) or ABSENT,
-            hashrate_text(figures.operating_hs),
-            hashrate_text(figures.deployed_hs),
-            ratio_text(figures.operational_efficiency_ratio),
-            f"DARK: {words}" if is_dark(figures) else words,
-        )
-        yield row(table, cells, columns, "bold red" if is_dark(figures) else "")
-
-
-def _units(view: View, answers: Answers, units: Sequence[Unit], columns: int) -> Iterable[Text]:
-    is_wide = columns >= WIDE_COLUMNS
-    longest = max((cell_len(each.unit_id) for each in units), default=4)
-    table = (
-        Column("unit", min(max(longest, 4), columns // 3)),
-        *((Column("address", 15),) if is_wide else ()),
-        Column("place", 14 if is_wide else 10),
-        *((Column("model", 10),) if is_wide else ()),
-        Column("hashrate", 11, is_number=True),
-        Column("short", 7, is_number=True),
-        Column("why", 0),
-    )
-    first, total = answers.units.offset, answers.units.total
-    span = f"{first + 1:,} to {first + len(units):,} of {total:,}" if units else "none"
-    yield header(table, columns, f"{span}, by {view.order}")
-    if not units:
-        yield line("no unit fits the filters; x shows all", columns)
-    for unit in units:
-        share = unit.shortfall_hs / unit.nameplate_hs if unit.shortfall_hs is not None and unit.nameplate_hs else None
         cells = {
-            "unit": visible(unit.unit_id),
-            "address": visible(unit.host),
-            "place": visible(" ".join(part for part in (unit.container, _rack(unit), unit.slot) if part)),
-            "model": visible(unit.model),
-            "hashrate": hashrate_text(unit.hashrate_hs),
-            "short": ratio_text(share, 1),
-            "why": visible(_why(unit)),
+            "container": visible(each.container) or ABSENT,
+            "operating": hashrate_text(figures.operating_hs),
+            "deployed": hashrate_text(figures.deployed_hs),
+            "share": ratio_text(figures.operational_efficiency_ratio),
+            "not hashing": f"DARK: {words}" if is_dark(figures) else words,
         }
-        yield row(table, tuple(cells[column.name] for column in table), columns, _colour(unit))
-
-
-def _rack(unit: Unit) -> str:
-    """Return the rack's name without the container's, which stands before it."""
-    rest = unit.rack.removeprefix(unit.container)
-    return (
-        rest[1:] if unit.container and rest != unit.rack and rest[:1] in set("-_./ ") and len(rest) > 1 else unit.rack
-    )
-
-
-def _why(unit: Unit) -> str:
-    if unit.state is None:
-        return "not asked yet"
-    why = unit.why or ""
-    words = why if why.startswith(unit.state) else f"{unit.state}: {why}" if why else unit.state
-    since = f" for {duration_text(unit.state_age_s)}" if unit.state not in {"hashing", "maintenance"} else ""
-    late = "not asked lately; " if unit.is_overdue else ""
-    return f"{late}{words}{since if unit.state_age_s is not None else ''}{''.join(f'; {each}' for each in unit.also)}"
-
-
-def _colour(unit: Unit) -> str:
-    if unit.state in {"unreachable", "unreadable", "stopped"}:
-        return "red"
-    if unit.state in {"curtailed", "maintenance", "starting"}:
-        return "cyan"
-    return "yellow" if unit.shortfall_hs and unit.shortfall_hs > 0.1 * unit.nameplate_hs else ""
+        yield row(table, tuple(cells[column.name] for column in table), columns, "bold red" if is_dark(figures) else "")
 
 
 def _footer(view: View, columns: int, rows: int | None) -> list[Text]:
@@ -318,5 +291,5 @@ def _footer(view: View, columns: int, rows: int | None) -> list[Text]:
     filters += [f'"{query.text}"'] if query.text else []
     parts = ["PAUSED"] if view.is_paused else []
     parts += [f"only {', '.join(filters)} (x: all)"] if filters else []
-    parts.append("h help  q quit  s order  l loss  c container  t state  / find  p pause")
+    parts.append(KEYS)
     return [line(visible("  ".join(parts)), columns - 1, "reverse")]

@@ -8,6 +8,7 @@ from agent.exporters.web.unit_query import UnitQuery
 from agent.site.status import Cause, UnitState
 
 ORDERS = {
+    "worst": ("unexplained", True),
     "shortfall": ("shortfall", True),
     "place": ("place", False),
     "since": ("since", True),
@@ -44,7 +45,7 @@ class View:
     source: str
     every_s: float
     query: UnitQuery
-    order: str = "shortfall"
+    order: str = "worst"
     answers: Answers | None = None
     answered_s: float = 0.0
     trouble: str | None = None

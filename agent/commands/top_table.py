@@ -6,6 +6,9 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+NARROW_COLUMNS = 64
+"""Below this width, tables leave out columns, so that words stay readable."""
+
 
 class Column(NamedTuple):
     """A column of a table: its name, its width in cells, and whether it holds numbers."""

@@ -396,8 +396,8 @@ class MetricsSection(Section):
     """The series for Prometheus.
 
     Attributes:
-        detail: ``full`` exports all of every unit; ``units`` leaves out boards but for their hottest chips, and share
-            counts; ``site`` exports no single unit, as ``/metrics/site`` does.
+        detail: ``full`` exports all of every unit; ``units`` leaves out boards but for their hottest
+            chips; ``site`` exports no single unit, as ``/metrics/site`` does.
     """
 
     detail: Literal["full", "units", "site"] = "full"

@@ -197,7 +197,8 @@ def judge_port(port: Port, site: str) -> Iterator[Finding]:
     elif port.trouble:
         yield bad("port", f"{port.address}: {port.trouble}", "`ss -ltnp` shows what has it; or another web.listen")
     else:
-        yield ok("port", f"{port.address}: free; no agent runs")
+        yield ok("port", f"{port.address}: free")
+        yield note("agent", f"none runs; {site} is not watched", "systemctl start hashsight")
 
 
 def judge_versions(versions: Versions) -> Iterator[Finding]:

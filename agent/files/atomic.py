@@ -9,15 +9,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file, or create it, with mode 0600; the data survives a power cut once this returns.
+def replace_file(path: Path, data: bytes, *, like: Path | None = None, mode: int | None = None) -> None:
+    """Replace a file, or create it; the data survives a power cut once this returns.
+
+    Args:
+        path: The file.
+        data: The whole content.
+        like: An existing file whose owner and mode the new one gets; None for ours, 0600.
+        mode: Another mode than that.
 
     Raises:
         OSError: The file could not be written; it is unchanged. On a full disk, `errno` is `ENOSPC`. It names the
             file.
     """
     try:
-        with temporary_file(path, data) as temporary:
+        with temporary_file(path, data, like=like) as temporary:
+            if mode is not None:
+                temporary.chmod(mode)
             temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:

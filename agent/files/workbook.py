@@ -7,6 +7,7 @@ the value that the spreadsheet stored with it; one without a stored value is ref
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -26,14 +27,18 @@ MAGIC = b"PK\x03\x04"
 MAX_UNPACKED_BYTES = 512 << 20
 MAX_COLUMNS = 256
 MAX_WIDTH = 40
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?\bref=["']([A-Z0-9:]+)["']""")
+_PIECE_BYTES, _LONGEST_TAG = 1 << 20, 200
 
 
-def read_table(path: Path, *, max_bytes: int) -> str:
-    """Return a table as CSV text: that of a UTF-8 file as it is, or the first sheet of a workbook.
+def read_table(path: Path, *, max_bytes: int, column: str = "") -> str:
+    """Return a table as CSV text: that of a UTF-8 file as it is, or one sheet of a workbook.
 
     Args:
         path: The file; a workbook is told by its content, not by its name.
         max_bytes: Limit of the file's size, and of the text's.
+        column: The sheet of a workbook with this column in its first row is read; two such are refused, because one
+            of them would be left out. Without it, or if no sheet has it, the first visible sheet is read.
 
     Raises:
         ConfigError: If it cannot be read, or is neither; it names the sheet and cell of a mistake in a workbook.
@@ -44,10 +49,10 @@ def read_table(path: Path, *, max_bytes: int) -> str:
     except OSError:
         # `read_text` has the words for it.
         is_archive = False
-    return _workbook_text(path, max_bytes) if is_archive else read_text(path, max_bytes=max_bytes)
+    return _workbook_text(path, max_bytes, column) if is_archive else read_text(path, max_bytes=max_bytes)
 
 
-def _workbook_text(path: Path, max_bytes: int) -> str:
+def _workbook_text(path: Path, max_bytes: int, column: str) -> str:
     def refusal(reason: str, where: str = "file", value: str = "") -> ConfigError:
         return ConfigError([Mistake(file=str(path), where=where, value=value, reason=reason)])
 
@@ -62,7 +67,15 @@ def _workbook_text(path: Path, max_bytes: int) -> str:
             for is_stored in (True, False)
         )
         try:
-            return "".join(_csv_lines(stored, formulas, max_bytes, refusal))
+            place = _sheet_place(stored, column, refusal)
+            sheets: tuple[Any, Any] = (stored.worksheets[place], formulas.worksheets[place])
+            # openpyxl's reader of rows does not tell merged cells.
+            if merged := _first_merged(data, sheets[0]._worksheet_path):  # noqa: SLF001
+                raise refusal(
+                    "merged cells: only the first of them has the value; unmerge them and fill in each",
+                    f"{sheets[0].title}!{merged}",
+                )
+            return "".join(_csv_lines(*sheets, max_bytes, refusal))
         finally:
             stored.close()
             formulas.close()
@@ -87,11 +100,40 @@ def _refuse_huge(data: bytes) -> None:
         raise _HugeError(f"it unpacks to {unpacked >> 20:,} MiB; {MAX_UNPACKED_BYTES >> 20} are the most")
 
 
-def _csv_lines(stored: Any, formulas: Any, max_bytes: int, refusal: Any) -> Iterator[str]:
-    if not stored.worksheets:
+def _sheet_place(book: Any, column: str, refusal: Any) -> int:
+    """Return the place of the sheet to read."""
+    visible = [place for place, sheet in enumerate(book.worksheets) if sheet.sheet_state == "visible"]
+    if not visible:
         raise refusal("the workbook has no sheet")
-    sheets = stored.worksheets[0], formulas.worksheets[0]
-    title = sheets[0].title
+    having = [place for place in visible if column in _header(book.worksheets[place])] if column else []
+    if len(having) > 1:
+        titles = ", ".join(book.worksheets[place].title for place in having)
+        raise refusal(
+            f"{len(having)} sheets have a column {column}; put their rows into one, or delete others", value=titles
+        )
+    return (having or visible)[0]
+
+
+def _header(sheet: Any) -> set[str]:
+    sheet.reset_dimensions()
+    row = next(sheet.iter_rows(max_row=1, max_col=MAX_COLUMNS, values_only=True), ())
+    return {str(value).strip().casefold() for value in row}
+
+
+def _first_merged(data: bytes, part: str) -> str:
+    """Return the first range of merged cells of a sheet; empty if there is none."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(part) as file:
+        tail = b""
+        while piece := file.read(_PIECE_BYTES):
+            if found := _MERGED.search(tail + piece):
+                return found[1].decode()
+            tail = piece[-_LONGEST_TAG:]
+    return ""
+
+
+def _csv_lines(stored: Any, formulas: Any, max_bytes: int, refusal: Any) -> Iterator[str]:
+    sheets = stored, formulas
+    title = stored.title
     for sheet in sheets:
         # The size that the file states may be wrong, and then cells would be left out.
         sheet.reset_dimensions()
@@ -114,7 +156,7 @@ def _csv_lines(stored: Any, formulas: Any, max_bytes: int, refusal: Any) -> Iter
         csv.writer(line, lineterminator="\n").writerow(row)
         size += len(line.getvalue())
         if size > max_bytes:
-            raise refusal(f"its first sheet has more than {max_bytes >> 20} MiB of text")
+            raise refusal(f"its sheet {title} has more than {max_bytes >> 20} MiB of text")
         yield line.getvalue()
 
 

@@ -78,6 +78,29 @@ class HistoryReader:
             while chunk := cursor.fetchmany(CHUNK):
                 yield chunk
 
+    def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
+        """Return, for each hour from `start` on with rows of containers, its number and their deployed and operating.
+
+        Both are hashrate times watched time, hashes, over all rows of containers that begin in [start, end). An hour
+        within which the file's container rows begin is left out: those before may have been deleted.
+        """
+        query = (
+            "SELECT (at - ?) / 3600 AS hour, TOTAL(deployed_hs * watched_s), TOTAL(operating_hs * watched_s)"
+            " FROM containers WHERE at >= ? AND at < ? GROUP BY hour ORDER BY hour"
+        )
+        with HISTORY.translated(self.path):
+            (first,) = self._connection.execute("SELECT MIN(at) FROM containers").fetchone()
+            begin = start if first is None or first <= start else start - (start - first) // 3600 * 3600
+            return self._connection.execute(query, (start, begin, end)).fetchall()
+
+    def set_aside_times(self) -> tuple[float, ...]:
+        """Return the Unix times, s, at which rows that a wrong clock dated ahead were set aside."""
+        with HISTORY.translated(self.path):
+            if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aside_site'").fetchone() is None:
+                return ()
+            found = self._connection.execute("SELECT DISTINCT aside_at FROM aside_site ORDER BY aside_at")
+            return tuple(float(at) for (at,) in found)
+
     def sources(self, container: str | None = None) -> dict[int, frozenset[str]]:
         """Return, by the Unix time of a merged row, the names of the rows that went into it; of others, nothing.
 

@@ -72,6 +72,10 @@ class Cause(StrEnum):
     UNDERPERFORMING = "underperforming"
 
 
+EXPLAINING_CAUSES = frozenset({Cause.CURTAILED, Cause.MAINTENANCE})
+"""Causes that the operator declared: their hashrate is off on purpose."""
+
+
 class Verdict(NamedTuple):
     """A state and the reason for it.
 
@@ -149,7 +153,9 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def check_first(self) -> str:
-        """What to look at first, from the closed list; empty for a healthy unit."""
+        """What to look at first, from the closed list; empty for a healthy unit and for one asleep on purpose."""
+        if self.state is UnitState.CURTAILED and self.reason is Reason.ASLEEP:
+            return ""
         return REASONS[self.reason].check_first
 
     @property
@@ -179,6 +185,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def shortfall_hs(self) -> float:
         """Nameplate minus measured, H/s, never below zero; the sum of `losses`."""
         return sum(loss.hashrate_hs for loss in self.losses)
+
+    @property
+    def unexplained_hs(self) -> float:
+        """The part of the shortfall that neither a curtailment nor maintenance explains, H/s."""
+        return sum(loss.hashrate_hs for loss in self.losses if loss.cause not in EXPLAINING_CAUSES)
 
 
 def _verdicts(state: UnitState, *reasons: Reason) -> dict[Reason, Verdict]:

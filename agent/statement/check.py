@@ -6,19 +6,16 @@ from typing import Any
 import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
-from agent.statement.earlier_formats import EARLIER_FORMATS, upgraded
-from agent.statement.period import Period
-from agent.statement.statement import (
-    FORMAT,
-    Part,
-    Source,
-    Statement,
-    StatementError,
-    figures_of,
-    notes_of,
-    part_of,
-    refuse_unfit,
-)
+from agent.statement.combining import refuse_incomplete
+from agent.statement.declared import DeployedCourse
+from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST, upgraded, upgraded_parts
+from agent.statement.errors import StatementError
+from agent.statement.figures import figures_of
+from agent.statement.gates import refuse_unfit
+from agent.statement.notes import notes_of
+from agent.statement.parts import Part, Source, part_of
+from agent.statement.period import Period, utc_text
+from agent.statement.statement import FORMAT, Statement
 
 
 def decode(text: bytes, file: str) -> Statement:
@@ -30,14 +27,19 @@ def decode(text: bytes, file: str) -> Statement:
     """
     try:
         content = msgspec.json.decode(text)
-        if isinstance(content, dict) and content.get("format") in EARLIER_FORMATS:
-            content = upgraded(content)
+        is_earlier = isinstance(content, dict) and content.get("format") in EARLIER_FORMATS
+        if is_earlier:
+            parts = msgspec.convert(upgraded_parts(content)["parts"], tuple[Part, ...])
+            content = upgraded(content, figures_of(parts), parts, file)
         statement = msgspec.convert(content, Statement)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
     _refuse_unsound(statement, file)
+    if not statement.is_draft and not is_earlier:
+        refuse_unfit(statement.figures, statement.parts, statement.acknowledged)
+        refuse_incomplete(statement.parts, statement.sites)
     return statement
 
 
@@ -52,12 +54,10 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
         f"{name} is {found}, its parts give {expected}"
         for name, found, expected in _differences(statement.figures, figures)
     ]
-    if statement.notes != tuple(notes_of(figures, statement.parts)):
+    if statement.notes != tuple(notes_of(figures, statement.parts, statement.acknowledged)):
         wrong.append("its notes do not match its figures")
     if wrong:
         raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
-    if not statement.is_draft:
-        refuse_unfit(figures, statement.parts)
 
 
 def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
@@ -67,13 +67,14 @@ def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
     return [(name, one, other) for name, one, other in triples if one != other]
 
 
-def verify(statement: Statement, source: Source, period: Period) -> list[str]:
+def verify(statement: Statement, source: Source, period: Period, *, course: DeployedCourse | None = None) -> list[str]:
     """Recompute one site's part of a statement from its history.
 
     Args:
         statement: A statement from `decode`.
         source: The history of one of its sites.
         period: The statement's period, in the time zone of that site.
+        course: Deployed by the site's ledger. Without it, what a statement took from a ledger is not checked.
 
     Returns:
         The differences, in words; empty if there are none.
@@ -94,6 +95,7 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
         elapsed_s=stated.elapsed_s,
         is_over=stated.is_over,
         known_by=stated.credits_known_by,
+        course=course if stated.unseen.ledger_digest else None,
         digest_format=stated.inputs.digest_format,
     )
     wrong = [
@@ -112,6 +114,10 @@ def verify(statement: Statement, source: Source, period: Period) -> list[str]:
     ]
     if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
+    if stated.inputs.digest_format > LAST_EARLIER_DIGEST:
+        wrong += _unseen_differences(stated, part)
+    if stated.apart_hours != part.apart_hours:
+        wrong.append(f"hours in which containers do not add up: stated {_hours(stated)}, history gives {_hours(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)
     if statement.days != period.days:
         wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
@@ -125,5 +131,25 @@ def _credited(part: Part) -> str:
     return ", ".join(shown) or "nothing"
 
 
+def _unseen_differences(stated: Part, part: Part) -> list[str]:
+    """Return in what the unseen time differs; what only a ledger tells is compared if there is one."""
+    is_by_ledger = bool(stated.unseen.ledger_digest)
+    names = {"gaps", "unsure", "unknown"}
+    if is_by_ledger == bool(part.unseen.ledger_digest):
+        names |= {"since", "deployed_s", "unwatched", "ledger_off"}
+    return [
+        f"unseen {name}: stated {_shown(found)}, {'ledger and history give' if is_by_ledger else 'history gives'}"
+        f" {_shown(expected)}"
+        for name, found, expected in _differences(stated.unseen, part.unseen)
+        if name in names
+    ]
+
+
+def _hours(part: Part) -> str:
+    return ", ".join(map(utc_text, part.apart_hours[:3])) + " and more" * (len(part.apart_hours) > 3) or "none"
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"{len(value)} in all"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,8 +9,11 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from agent.site.status import Cause
+from agent.statement.figures import StatementFigures
+from agent.statement.gates import PUBLISHED_WATCHED_RATIO
+from agent.statement.notes import span_text
 from agent.statement.period import local_text, utc_text
-from agent.statement.statement import PUBLISHED_COVERAGE_RATIO, Statement, StatementFigures
+from agent.statement.statement import Statement
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 _PREFIXES = ((1e18, "EH/s"), (1e15, "PH/s"), (1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"))
@@ -52,6 +55,7 @@ def title(statement: Statement) -> str:
     sites = ", ".join(part.site for part in statement.parts)
     zones = ", ".join(sorted({part.zone for part in statement.parts}))
     draft = "Draft statement" if statement.is_draft else "Statement"
+    draft += " (lower bound)" if statement.figures.is_lower_bound else ""
     return f"{draft} of {sites}, {statement.period} ({statement.days} days, {zones})"
 
 
@@ -62,7 +66,12 @@ def lines(statement: Statement) -> Iterator[Line]:
     ends = [part.inputs.last_at for part in statement.parts]
     end = local_text(ends[0], statement.parts[0].zone) if len(ends) == 1 else "each site's last row"
     yield Line("Deployed at the end", hashrate(figures.deployed_end_hs), "", f"{figures.units_end:,.0f} units; {end}")
-    yield Line("Deployed, mean", hashrate(figures.deployed_hs), ratio_text(1.0), f"{figures.units:,.1f} units")
+    units = f"{figures.units:,.1f} units"
+    if hashrate(figures.deployed_hs) == hashrate(figures.deployed_whole_hs):
+        yield Line("Deployed, mean", hashrate(figures.deployed_hs), ratio_text(1.0), units)
+    else:
+        yield Line("Deployed, mean", hashrate(figures.deployed_whole_hs), "", "over all the time, watched or not")
+        yield Line("  while watched", hashrate(figures.deployed_hs), ratio_text(1.0), units)
     yield Line("Average operating", hashrate(figures.operating_hs), ratio_text(figures.operational_efficiency_ratio))
     yield Line(
         "Lost", hashrate(figures.lost_hs), ratio_text(figures.lost_ratio), "deployed - lost + uplift = operating"
@@ -78,6 +87,7 @@ def lines(statement: Statement) -> Iterator[Line]:
         yield Line("Lost, less uplift", hashrate(net_hs), share, "deployed - operating")
     yield Line("Operating at the end", hashrate(figures.operating_end_hs), "", "a snapshot, not an average")
     yield Line("Operational efficiency", ratio_text(figures.operational_efficiency_ratio), "", _verdict(statement))
+    yield from _bounds(figures)
     yield Line("  over deployed at the end", ratio_text(figures.operational_efficiency_end_ratio))
     yield Line("  excluding curtailment", ratio_text(figures.operational_efficiency_excluding_curtailment_ratio))
     yield Line(
@@ -115,22 +125,42 @@ def lines(statement: Statement) -> Iterator[Line]:
 def _credited_difference(figures: StatementFigures) -> str:
     """Return how far credited is from operating; nothing where too little of either is known to compare them."""
     covered = min(figures.credited_covered_ratio or 0.0, figures.watched_ratio)
-    if figures.credited_hs is None or not figures.operating_hs or covered < PUBLISHED_COVERAGE_RATIO:
+    if figures.credited_hs is None or not figures.operating_hs or covered < PUBLISHED_WATCHED_RATIO:
         return ""
     return f"; {100 * (figures.credited_hs / figures.operating_hs - 1):+.1f} % of operating"
 
 
+def _bounds(figures: StatementFigures) -> Iterator[Line]:
+    """Yield what stands beside the gross ratio: its bounds, and what it is without uplift."""
+    floor, ceiling = figures.operational_efficiency_floor_ratio, figures.operational_efficiency_ceiling_ratio
+    yield Line("  floor", ratio_text(floor), "", "unwatched time and unknown units as nothing")
+    yield Line("  ceiling", ratio_text(ceiling), "", "both as full nameplate")
+    capped = ratio_text(figures.operational_efficiency_capped_ratio)
+    capped_floor = ratio_text(figures.operational_efficiency_capped_floor_ratio)
+    yield Line("  capped per unit", capped, "", f"no unit above its nameplate; floor {capped_floor}")
+
+
 def _verdict(statement: Statement) -> str:
-    is_above = statement.figures.is_above_target
-    if is_above is None:
+    figures = statement.figures
+    if figures.is_above_target is None:
         return "nothing was deployed"
     # By the unrounded ratio: 89.996 % is shown as 90.00 % and is not above the line.
-    return f"{'above' if is_above else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
+    verdict = f"{'above' if figures.is_above_target else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
+    capped = figures.operational_efficiency_capped_floor_ratio
+    is_uplifted = figures.is_above_target and capped is not None and capped <= TARGET_RATIO
+    return f"{verdict} by the floor, uplift netted" + ("; not above it capped" if is_uplifted else "")
 
 
 def _energy(joules: float) -> str:
     factor, unit = next(((factor, unit) for factor, unit in _ENERGY if joules >= factor), _ENERGY[-1])
     return f"{joules / factor:.2f} {unit}"
+
+
+def _gaps(statement: Statement) -> Iterator[str]:
+    for part in statement.parts:
+        for gap in part.unseen.gaps:
+            begin, end = local_text(gap.start, part.zone), local_text(gap.end, part.zone)
+            yield f"{part.site}: {begin} to {end}, {span_text(gap.seconds)}: {gap.reason}"
 
 
 def _inputs(statement: Statement) -> Iterator[str]:
@@ -156,6 +186,8 @@ def table(statement: Statement) -> str:
                 for line in shown
             ),
             "",
+            *(f"Gap of {gap}" for gap in _gaps(statement)),
+            *([""] if any(part.unseen.gaps for part in statement.parts) else []),
             *wrap(statement.method, WIDTH),
             "",
             *_inputs(statement),
@@ -181,6 +213,7 @@ def markdown(statement: Statement) -> str:
             "",
             f"*Method.* {statement.method}",
             "",
+            *(f"- Gap of {gap}" for gap in _gaps(statement)),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -205,6 +238,7 @@ def csv(statement: Statement) -> str:
             rows.append((name, value))
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
+    rows += [("gap", gap) for gap in _gaps(statement)]
     rows += [("note", note) for note in statement.notes]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 

@@ -12,6 +12,8 @@ MIN_CELSIUS = -60.0
 MAX_RPM = 30_000.0
 MAX_CHIPS = 4096
 MAX_FREQUENCY_HZ = 5e9
+# No chip hashes as slowly; a lower clock is in another unit, and which one is not told.
+MIN_FREQUENCY_HZ = 1e7
 MAX_WATTS = 50_000.0
 MAX_UPTIME_S = 3e9
 # Higher counters are false too; figures computed from them must stay finite and fit 64 bits.

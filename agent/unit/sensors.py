@@ -42,12 +42,16 @@ def hottest_of_unit(boards: Sequence[_Board]) -> tuple[_Places, float | None]:
         for board in boards:
             pcbs += board.pcb_celsius
             chips = board.chip_celsius
-            highest.append(max(chips))  # type: ignore[type-var]
-            lowest.append(min(chips))  # type: ignore[type-var]
+            if chips:
+                highest.append(max(chips))  # type: ignore[type-var]
+                lowest.append(min(chips))  # type: ignore[type-var]
         hottest_pcb = max(pcbs)
-        if max(highest) - min(lowest) < APART_CELSIUS and hottest_pcb - min(pcbs) < APART_CELSIUS:
-            # The common case: all sensors are there and close.
-            return tuple(highest), hottest_pcb
+        if hottest_pcb - min(pcbs) < APART_CELSIUS:
+            # The common cases: all sensors are there and close, and of chips all or none.
+            if not highest:
+                return (None,) * len(boards), hottest_pcb
+            if len(highest) == len(boards) and max(highest) - min(lowest) < APART_CELSIUS:
+                return tuple(highest), hottest_pcb
     except (TypeError, ValueError):
         # A sensor without a value, or a board without sensors.
         pass

@@ -51,7 +51,7 @@ _hashsight() {
         " top --every")
             return ;;
         " top --sort")
-            COMPREPLY=($(compgen -W "shortfall place since hashrate celsius unit" -- "$word"))
+            COMPREPLY=($(compgen -W "worst shortfall place since hashrate celsius unit" -- "$word"))
             return ;;
         " top --container")
             return ;;
@@ -166,6 +166,10 @@ _hashsight() {
             return ;;
         " statement --verify")
             COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " statement --sites")
+            return ;;
+        " statement --acknowledge")
             return ;;
         " history export --config" | " history export -c")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -395,13 +399,13 @@ _hashsight() {
             [[ $word == -* ]] && words="--json -h --help" || words=""
             ;;
         " rules")
-            [[ $word == -* ]] && words="--grafana --runbooks --output -o --local -h --help" || words=""
+            [[ $word == -* ]] && words="--grafana --runbooks --output -o --local --json -h --help" || words=""
             ;;
         " demo")
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
             ;;
         " statement")
-            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge -h --help" || words=""
             ;;
         " history")
             [[ $word == -* ]] && words="-h --help" || words="export merge"

@@ -72,22 +72,23 @@ def search(name: str, label: str) -> dashboard.TextBoxVariable:
     )
 
 
-def pages() -> dashboard.QueryVariable:
-    """Return the hidden variable with the address of the agent's own pages; without `web.external_url` it is empty."""
-    query = 'label_values(miner_agent_web_info{site=~"$site"}, url)'
-    variable = dashboard.QueryVariable("pages").datasource(PROMETHEUS).hide(model.VariableHide.HIDE_VARIABLE)
-    variable.query({"query": query, "refId": "variable-pages", "qryType": 1}).definition(query)
-    return variable.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(model.VariableSort.NATURAL_ASC)
+def pages(chosen: str) -> str:
+    """Return the query for the address of each site's own pages, in the label `url`; none without `web.external_url`.
+
+    Args:
+        chosen: Selector of the sites. Of a site with two agents, one address is taken.
+    """
+    return f"topk by (site) (1, max by (site, url) (miner_agent_web_info{chosen}))"
 
 
 def own_pages(unit: str) -> tuple[tuple[str, str], ...]:
-    """Return the links to a unit's page in hashsight and to the unit itself, for a row with its host.
+    """Return the links to a unit's page in hashsight and to the unit itself, for a row with `url` and `host`.
 
     Args:
         unit: The placeholder of its id.
     """
     return (
-        ("Its page in hashsight", f"${{pages:raw}}/units/{unit}"),
+        ("Its page in hashsight", f"{field_of('url')}/units/{unit}"),
         ("The unit's own page", f"http://{field_of('host')}/"),
     )
 

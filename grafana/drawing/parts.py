@@ -279,6 +279,7 @@ class Column:
         decimals: Digits after the point; None for Grafana's choice.
         link: Link of each cell, as (title, address).
         more_links: Further links, which the cell offers in a menu; they open beside the dashboard.
+        is_hidden: True for a column that only links use.
     """
 
     title: str
@@ -287,6 +288,7 @@ class Column:
     decimals: int | None = None
     link: tuple[str, str] | None = None
     more_links: tuple[tuple[str, str], ...] = ()
+    is_hidden: bool = False
 
     def properties(self) -> list[model.DynamicConfigValue]:
         """Return the properties of the column's override."""
@@ -297,6 +299,8 @@ class Column:
             listed.append(set_property("thresholds", thresholds(self.steps).build().to_json()))
             listed.append(set_property("color", {"mode": "thresholds"}))
             listed.append(set_property("custom.cellOptions", {"type": "color-background", "mode": "basic"}))
+        if self.is_hidden:
+            listed.append(set_property("custom.hidden", True))
         if self.link:
             title, url = self.link
             links = [{"title": title, "url": url, "targetBlank": False}]

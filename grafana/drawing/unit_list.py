@@ -62,6 +62,14 @@ def _of_the_worst(series: str, *more: str) -> str:
     return f"max by ({', '.join((_KEYS, *more))}) (\n{series}\nand on ({_KEYS}) {_worst_units()}\n)"
 
 
+def _own_pages(units: str) -> Query:
+    """Return the query that gives each of these units its site's address, for its links."""
+    return column(f"({units})\n* on (site) group_left (url) {page.pages(parts.selector(site='$site'))}")
+
+
+_URL = Column(title="url", is_hidden=True)
+
+
 def _unit_links() -> dict[str, Any]:
     to_unit = page.address(page.UNIT_DETAIL, site=page.field_of("site"), unit=page.field_of("unit"))
     return {"link": ("Open the unit", to_unit), "more_links": page.own_pages(page.field_of("unit"))}
@@ -76,6 +84,7 @@ def _worst() -> parts.Table:
         column(_of_the_worst(f"miner_reason{_SITE}", "reason")),
         column(_of_the_worst(f"{HOTTEST_CHIPS}{_chosen()}")),
         column(f"time() - {_of_the_worst(f'miner_last_reading_timestamp_seconds{_SITE}')}"),
+        _own_pages(_worst_units()),
     ]
     columns = {
         "unit": Column(title="unit", **_unit_links()),
@@ -102,6 +111,7 @@ def _worst() -> parts.Table:
             decimals=0,
         ),
         "host": Column(title="address"),
+        "url": _URL,
     }
     return parts.listing(
         "Which units have the largest shortfall?",
@@ -110,7 +120,7 @@ def _worst() -> parts.Table:
         "read is empty, not zero. Click a unit to open it here, in hashsight or at its own address.",
         queries,
         columns,
-        hidden=("Value #D",),
+        hidden=("Value #D", "Value #G"),
         sort_by="Shortfall",
         ratio=("Of nameplate", "Value #B", "Value #C"),
     )
@@ -124,9 +134,11 @@ def _ranked(title: str, description: str, expr: str, unit: str, steps: parts.Ste
         "rack": Column(title="rack"),
         "slot": Column(title="slot"),
         "host": Column(title="address"),
-        "Value": Column(title="Value", unit=unit, steps=steps),
+        "Value #A": Column(title="Value", unit=unit, steps=steps),
+        "url": _URL,
     }
-    return parts.listing(title, description, [column(expr)], columns, sort_by="Value")
+    queries = [column(expr), _own_pages(f"max by ({_KEYS}) ({expr})")]
+    return parts.listing(title, description, queries, columns, hidden=("Value #B",), sort_by="Value")
 
 
 def draw() -> page.Page:
@@ -150,7 +162,6 @@ def draw() -> page.Page:
             states,
             causes,
             page.search("search", "Name contains"),
-            page.pages(),
         ],
     )
     board.row("Which units need attention?")
@@ -232,16 +243,14 @@ def draw() -> page.Page:
         width=8,
         height=10,
     )
+    poolless = (
+        f"topk({SHOWN}, {KNOWN_UNITS}{_chosen()}\nand on ({_KEYS}) (max by ({_KEYS}) (miner_pools_alive{_SITE}) == 0))"
+    )
     board.add(
         parts.listing(
             "No pool alive",
             "Units of which the firmware calls no pool alive, up to 100: what they hash earns nothing.",
-            [
-                column(
-                    f"topk({SHOWN}, {KNOWN_UNITS}{_chosen()}\n"
-                    f"and on ({_KEYS}) (max by ({_KEYS}) (miner_pools_alive{_SITE}) == 0))"
-                )
-            ],
+            [column(poolless), _own_pages(f"max by ({_KEYS}) ({poolless})")],
             {
                 "unit": Column(title="unit", **_unit_links()),
                 "site": Column(title="site"),
@@ -252,8 +261,9 @@ def draw() -> page.Page:
                 "firmware": Column(title="firmware"),
                 "state": Column(title="state"),
                 "host": Column(title="address"),
+                "url": _URL,
             },
-            hidden=("Value", "make", "reader"),
+            hidden=("Value #A", "Value #B", "make", "reader"),
         ),
         width=24,
         height=8,

@@ -32,19 +32,21 @@ def values(at: int, units: int, rng: random.Random) -> Values:
     """Return a minute with losses of six causes, as at a site with its usual troubles."""
     deployed_hs = units * 200e12
     losses_hs = {cause: deployed_hs * rng.uniform(0, 0.01) for cause in rng.sample(list(Cause), 6)}
+    uplift_hs = rng.uniform(0, 1e12)
+    operating_hs = deployed_hs - sum(losses_hs.values()) + uplift_hs
     return Row(
         at=at,
         watched_s=60.0,
         units=units,
         deployed_hs=deployed_hs,
-        operating_hs=deployed_hs - sum(losses_hs.values()),
-        uplift_hs=rng.uniform(0, 1e12),
+        operating_hs=operating_hs,
+        uplift_hs=uplift_hs,
         losses_hs=losses_hs,
         known_hs=deployed_hs * 0.99,
         units_by_state={UnitState.HASHING: units - 8.0, UnitState.STOPPED: 3.0, UnitState.UNREACHABLE: 5.0},
         watts={PowerSource.MODELLED: rng.uniform(1e6, 2e6)},
         efficient_watts=rng.uniform(1e6, 2e6),
-        efficient_hs=deployed_hs * rng.uniform(0.9, 1),
+        efficient_hs=operating_hs * rng.uniform(0.9, 1),
         efficient_deployed_hs=deployed_hs,
         delivered_hs=deployed_hs * rng.uniform(0.9, 1),
         delivered_s=60.0,

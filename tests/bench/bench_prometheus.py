@@ -43,10 +43,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--units", type=int, nargs="+", default=[1000, 10_000, 30_000])
     parser.add_argument("--scrapes", type=int, default=20)
+    parser.add_argument("--detail", nargs="+", default=list(FAMILIES_BY_DETAIL), choices=list(FAMILIES_BY_DETAIL))
     arguments = parser.parse_args()
     print(f"{'units':>7} {'detail':>7} {'series':>10} {'a unit':>7} {'memory':>9} {'CPU/scrape':>11} {'body':>8}")
     for units in arguments.units:
-        for detail in FAMILIES_BY_DETAIL:
+        for detail in arguments.detail:
             cost = await measured(units, detail, arguments.scrapes)
             print(
                 f"{units:>7,} {detail:>7} {cost.series:>10,} {cost.series / units:>7.1f} {cost.resident_mb:>6,.0f} MB"

@@ -66,10 +66,10 @@ def test_a_page_that_no_command_has_is_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_the_tree_has_what_is_declared(name: str) -> None:
     """Each command of the tree has one parameter for each parameter of its declaration, with a help text."""
-    declared = {
-        tuple(sorted(inspect.signature(inspect.unwrap(each.callback)).parameters))
+    declared = [
+        inspect.signature(inspect.unwrap(each.callback)).parameters
         for each in import_module(f"agent.commands.options.{name}").app.registered_commands
-    }
+    ]
     found = [each for each in LEAVES if each.words[0] == name]
     assert sorted(len(parameters) for parameters in declared) == sorted(len(each.parameters) for each in found)
     assert all(parameter.help for each in found for parameter in each.parameters)

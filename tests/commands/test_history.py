@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from history_cases import AT, DAY_S, PH, hours, unix, write
@@ -70,20 +72,60 @@ def test_verify_finds_a_changed_history(config: Path, tmp_path: Path) -> None:
 
 
 def test_publish_refuses(config: Path) -> None:
-    """Below 95 % coverage --publish prints no statement."""
+    """With less than 95 % of the time watched --publish prints no statement."""
     # 475 of the 721 hours of November in Chicago.
     draft = call("statement", "2025-11", "-c", config)
-    assert draft.stdout.splitlines()[1].startswith("! COVERAGE IS ONLY 65.88 %")
+    assert draft.stdout.splitlines()[1].startswith("! alpha: WATCHED ONLY 65.88 % of the time")
     refused = call("statement", "2025-11", "-c", config, "--publish")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "not to be published: coverage is 65.88 %," in refused.stderr
+    assert "not to be published: alpha was watched 65.88 % of the time, 95 % is needed" in refused.stderr
+
+
+def _november(config: Path, tmp_path: Path, *, hashrate_th: int) -> dict[str, Any]:
+    """Return November's statement by a ledger of one unit, as JSON."""
+    ledger = LEDGER.replace(",200,", f",{hashrate_th},")
+    (tmp_path / "ledger.csv").write_text(ledger, encoding="utf-8")
+    stated = call("statement", "2025-11", "-c", config, "--format", "json")
+    assert stated.exit_code == 0, stated.stderr
+    content: dict[str, Any] = json.loads(stated.stdout)
+    return content
+
+
+def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None:
+    """The site's ledger counts where history has no rows; one that says otherwise than history is named on top."""
+    history = tmp_path / "site.history.sqlite"
+    history.unlink()
+    write(history, hours(AT, END + 20 * DAY_S, deployed_hs=200e12, operating_hs=184e12))
+    content = _november(config, tmp_path, hashrate_th=200)
+    (part,) = content["parts"]
+    assert part["unseen"]["ledger_digest"] == hashlib.sha256((tmp_path / "ledger.csv").read_bytes()).hexdigest()
+    # Central time: November has 721 hours, and history ends after 475 of them.
+    assert part["unseen"]["unwatched"] == pytest.approx(246 * 3600 * 200e12)
+    assert not any("the ledger now says" in note for note in content["notes"])
+    file = tmp_path / "november.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert call("statement", "--verify", file, "-c", config).exit_code == 0
+    smaller = _november(config, tmp_path, hashrate_th=188)
+    assert any("the ledger now says 6.00 % less deployed than history" in note for note in smaller["notes"])
+    verified = call("statement", "--verify", file, "-c", config)
+    assert verified.exit_code == 1
+    assert "unseen unwatched: stated 1.7712e+20, ledger and history give 1.66493e+20" in verified.stderr
+
+
+def test_month_to_date(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`month-to-date` is the month that is under way in the site's own zone, and says how much of it there is."""
+    # Three hours into October in Chicago, at eight in the morning in UTC.
+    monkeypatch.setattr(time, "time", lambda: AT + 8.0 * 3600)
+    stated = call("statement", "month-to-date", "-c", config)
+    assert stated.stdout.startswith("Draft statement of alpha, 2025-10 (31 days, America/Chicago)")
+    assert "alpha: the period is not over; history has" in stated.stdout
 
 
 def test_combine(config: Path, tmp_path: Path) -> None:
     """Statements of several sites combine into one; a period before the files must be theirs."""
     files = []
-    for site in ("alpha", "beta"):
-        history = write(tmp_path / f"{site}.sqlite", hours(AT, END), site=site)
+    for site, changes in (("alpha", {}), ("beta", {"operating_hs": 45 * PH})):
+        history = write(tmp_path / f"{site}.sqlite", hours(AT, END, **changes), site=site)
         files.append(tmp_path / f"{site}.json")
         text = call("statement", "2025-10", "--history", history, "--format", "json").stdout
         files[-1].write_text(text, encoding="utf-8")
@@ -96,6 +138,14 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not checked here: alpha "
     assert call("statement", "--combine", files[0], files[0]).exit_code == 1
     assert call("statement", "2025-11", "--combine", *files).exit_code == 2
+    # A fleet is published by the list of its sites.
+    silent = call("statement", "--combine", *files, "--publish")
+    assert (silent.exit_code, silent.stdout) == (2, "")
+    assert "all sites of the fleet are expected" in silent.stderr
+    left_out = call("statement", "--combine", *files, "--publish", "--sites", "alpha, beta, gamma")
+    assert left_out.exit_code == 1
+    assert "declared and not stated: gamma" in left_out.stderr
+    assert call("statement", "--combine", *files, "--publish", "--sites", "alpha,beta").exit_code == 0
     del config
 
 
@@ -108,6 +158,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
         (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, csv, json is expected"),
         (("statement", "2024-10"), 1, "has no rows for 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
+        (("statement", "2025-10", "--acknowledge", "all"), 2, "one of delivered, ledger, containers is expected"),
         (("statement", "--combine"), 2, "JSON statement files are expected"),
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),

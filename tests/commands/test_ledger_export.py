@@ -2,6 +2,7 @@
 
 import csv
 import json
+import stat
 from pathlib import Path
 
 import openpyxl
@@ -133,12 +134,23 @@ def test_file_sd_has_a_target_a_unit(site: Path) -> None:
     assert [group["targets"] for group in groups] == [["10.0.0.1:4028"], ["10.0.0.2:4030"]]
     assert groups[0]["labels"] == {
         "site": "alpha",
-        "unit_id": "u1",
+        "unit": "u1",
         "container": "C2",
         "rack": "R1",
         "slot": "01",
         "model": "S21",
     }
+
+
+def test_prometheus_may_read_its_targets_and_a_file_keeps_its_mode(site: Path) -> None:
+    """New targets are readable for every user, a workbook is private, and a file that was there stays as it was."""
+    targets, book = site.with_name("targets.json"), site.with_name("now.xlsx")
+    for path in (targets, book):
+        assert run(site, "export", str(path)).exit_code == 0
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (targets, book)] == [0o644, 0o600]
+    targets.chmod(0o640)
+    assert run(site, "export", str(targets)).exit_code == 0
+    assert stat.S_IMODE(targets.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

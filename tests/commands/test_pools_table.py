@@ -84,8 +84,8 @@ async def test_without_an_allow_list_nothing_is_claimed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (("show",), 2, "--config is needed, or --url"),
-        (("--read",), 2, "--config is needed: it names the units"),
+        (("show",), 2, "or an agent with --url"),
+        (("--read",), 2, "pools show: --config: no site configuration"),
         (("--url", "http://127.0.0.1:1"), 1, "no answer from http://127.0.0.1:1"),
     ],
 )

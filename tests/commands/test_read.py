@@ -6,11 +6,14 @@ import re
 from typing import Any
 
 import pytest
+from braiins_units import BMM, changed, reply_in
 from field_cases import FieldCase, behaving, field_case
 from loopback import answering, unit, unused
 from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
+from agent.unit.braiins.conversation import DEVDETAILS, TEMPS
+from agent.unit.choice import VERSION
 
 
 def stats(fields: dict[str, Any]) -> FieldCase:
@@ -38,6 +41,17 @@ async def test_a_stand_in_is_shown_with_its_window() -> None:
     reading = json.loads((await read(case, "--json")).stdout)
     assert (reading["hashrate_5s_hs"], reading["stand_in_hs"], reading["stand_in_window_s"]) == (None, 200e12, 1800)
     assert reading["repairs"] == ["longer_rate"]
+
+
+async def test_a_rate_is_named_by_its_window_and_chips_by_their_source() -> None:
+    """Braiins OS is read over 60 s, and works out the chips of an S21."""
+    model = BMM[DEVDETAILS].replace(b"Braiins Mini Miner BMM 100", b"Antminer S21 Pro")
+    temps = changed(BMM[TEMPS], "TEMPS", Board=48.1, Chip=63.1)
+    told = {**BMM, DEVDETAILS: model, TEMPS: temps, VERSION: reply_in("other-bmm100-braiins-2026", "version")}
+    async with unit(answering(told)) as (host, port):
+        shown = await asyncio.to_thread(CliRunner().invoke, app, ["read", f"{host}:{port}"], env={"COLUMNS": "200"})
+    assert re.search(r"hashrate 60 s +1\.47 TH/s", shown.stdout)
+    assert re.search(r"chip °C +worked out by the firmware, not measured", shown.stdout)
 
 
 def test_a_public_address_is_refused() -> None:

@@ -1,5 +1,6 @@
 """`hashsight rules`: what it writes, that Prometheus and Alertmanager load it, and the links that it refuses."""
 
+import json
 import os
 import stat
 import subprocess
@@ -78,6 +79,7 @@ def test_another_run_replaces_its_files_and_nothing_else(tmp_path: Path) -> None
         ("https://127.0.0.1:3000", "loopback"),
         ("https://127.9.9.9", "loopback"),
         ("https://localhost", "loopback"),
+        ("https://ip6-localhost", "loopback"),
         ("https://grafana.localhost.", "loopback"),
         ("https://[::1]:3000", "loopback"),
         ("https://[::ffff:127.0.0.1]", "loopback"),
@@ -118,6 +120,15 @@ def test_a_trial_on_this_machine_says_so(tmp_path: Path) -> None:
     assert f"runbook_url: {tmp_path.as_uri()}/MiningSiteDark.md" in text
     for link in ("ftp://mine.net", "file://host/path", "http://mine.net/{{"):
         assert run("--grafana", link, *local[2:], "-o", tmp_path / "none")[0] == 2
+
+
+def test_the_names_of_the_files_are_json_too(tmp_path: Path) -> None:
+    """`--json` prints the paths written as one array."""
+    status, said = run(*MINE, "-o", tmp_path / "out", "--json")
+    assert status == 0
+    assert {Path(each) for each in json.loads(said)} == {
+        each for each in (tmp_path / "out").rglob("*") if each.is_file()
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ import re
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from exporter_cases import AT, entry, reading, status
 from rich.console import Console
 
+from agent.commands.once import badness
 from agent.commands.site_summary import site_summary
 from agent.errors import RefusedError, UnreachableError
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
-from agent.site.status import UnitStatus
+from agent.site.reasons import Reason
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
 from agent.text.losses import loss_lines
 
@@ -96,3 +99,18 @@ def test_names_are_not_markup() -> None:
 def test_nothing_deployed() -> None:
     """A site with nothing deployed has no ratio."""
     assert "nothing deployed" in terminal([], columns=80)
+
+
+def test_what_is_off_on_purpose_comes_last() -> None:
+    """A unit asleep by a declared event ranks behind one that only lacks a little, and there is nothing to check."""
+    place = Place(container="C1", rack="C1-R1", slot="1")
+    lost = (Loss(Cause.CURTAILED, 200e12),)
+    asleep = status(entry("asleep", place=place), reading("asleep"))
+    asleep = msgspec.structs.replace(
+        asleep, state=UnitState.CURTAILED, reason=Reason.ASLEEP, why="asleep", losses=lost, event=None
+    )
+    slow = msgspec.structs.replace(asleep, state=UnitState.HASHING, losses=(Loss(Cause.DERATED, 5e12),))
+    assert sorted((asleep, slow), key=badness, reverse=True) == [slow, asleep]
+    assert (asleep.check_first, slow.unexplained_hs, asleep.unexplained_hs) == ("", 5e12, 0)
+    stopped = msgspec.structs.replace(asleep, state=UnitState.STOPPED)
+    assert stopped.check_first.startswith("who sent it to sleep")

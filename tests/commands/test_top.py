@@ -36,10 +36,11 @@ from agent.exporters.web.site_answers import site_answer
 from agent.exporters.web.unit_answers import unit_list_answer
 from agent.exporters.web.unit_query import UnitQuery, query_text
 from agent.site.ledger.entries import Place
-from agent.site.status import Cause, UnitState, UnitStatus
+from agent.site.reasons import Reason
+from agent.site.status import Cause, Loss, UnitState, UnitStatus
 from agent.site.totals import site_figures
 
-QUERY = UnitQuery(sort="shortfall", is_descending=True, limit=200)
+QUERY = UnitQuery(sort="unexplained", is_descending=True, limit=200)
 DARK = tuple(
     status(
         entry(f"d{number}", place=Place(container="C3", rack="C3-R1", slot=str(number))),
@@ -169,10 +170,56 @@ def test_curtailed_units_are_no_dark_container() -> None:
     assert any("curtailed on purpose: 6 units, 6 in C3" in line for line in drawn)
 
 
+def test_what_is_off_on_purpose_hides_no_trouble() -> None:
+    """Curtailed units and their container come after those in trouble, and no advice counts them."""
+    asleep = tuple(replace_state(each) for each in DARK)
+    given = answers((*asleep, *UNITS))
+    drawn = lines(view(given))
+    order = [each.unit_id for each in given.units.units]
+    assert {*order[-len(asleep) :]} == {each.entry.unit_id for each in asleep}
+    assert not any(line.startswith("asleep (") for line in drawn)
+    containers = [line for line in drawn if re.match(r"(C\d) .*(all hash|unreachable|stopped|curtailed)", line)]
+    assert containers[-1].startswith("C3 ")
+
+
+def test_a_container_that_falls_asleep_on_order_is_not_dark() -> None:
+    """Its units start once more before they sleep: starting is explained while a curtailment covers them."""
+    starting = tuple(
+        msgspec.structs.replace(replace_state(each), state=UnitState.STARTING, losses=(Loss(Cause.STARTING, 200e12),))
+        for each in DARK
+    )
+    given = answers((*UNITS, *starting))
+    assert "DARK: C3 (6 units)" in lines(view(given))
+    containers = [
+        msgspec.structs.replace(each, figures=msgspec.structs.replace(each.figures, curtailment_nameplate_hs=1.2e15))
+        for each in given.site.containers or ()
+    ]
+    covered = msgspec.structs.replace(given, site=msgspec.structs.replace(given.site, containers=containers))
+    assert not any("DARK" in line for line in lines(view(covered)))
+
+
+def test_a_loss_without_its_units_says_why() -> None:
+    """Units that recovered since the figures were computed are not `0 units`."""
+    given = answers()
+    gone = [msgspec.structs.replace(each, units=0, places=[]) for each in given.site.losses or ()]
+    drawn = lines(view(msgspec.structs.replace(given, site=msgspec.structs.replace(given.site, losses=gone))))
+    assert any("unreachable: units that changed since these figures" in line for line in drawn)
+
+
+def test_a_phone_keeps_the_words() -> None:
+    """On 44 columns the tables have fewer columns; coverage, places and reasons stay readable."""
+    drawn = lines(view(), 44)
+    assert drawn[1].startswith("coverage ")
+    assert any(re.match(r"d\d +100\.0 % unreachable: no answer", line) for line in drawn)
+    assert any(re.match(r"C3 +0\.00 % DARK: 6 unreach", line) for line in drawn)
+    assert any(re.match(r" *\d[\d.]+ PH/s unreachable: 8 units, 6 in", line) for line in drawn)
+
+
 def replace_state(one: UnitStatus) -> UnitStatus:
     """Return a unit that a declared event turned off."""
     lost = tuple(loss._replace(cause=Cause.CURTAILED) for loss in one.losses)
-    return msgspec.structs.replace(one, state=UnitState.CURTAILED, losses=lost, error=None, is_known=True)
+    asleep = {"reason": Reason.ASLEEP, "why": "asleep"}
+    return msgspec.structs.replace(one, state=UnitState.CURTAILED, losses=lost, error=None, is_known=True, **asleep)
 
 
 def test_before_the_first_figures_the_reason_is_shown() -> None:
@@ -188,7 +235,7 @@ def test_before_the_first_figures_the_reason_is_shown() -> None:
 
 def test_keys_choose_order_and_units() -> None:
     """Each filter goes through what is there and ends with all; the query is the API's own."""
-    shown = pressed(view(), "s", "s")
+    shown = pressed(view(), "s", "s", "s")
     assert (shown.order, shown.query.sort, shown.query.is_descending) == ("since", *ORDERS["since"])
     assert pressed(shown, "r").query.is_descending is False
     shown = pressed(view(), "c")
@@ -197,7 +244,7 @@ def test_keys_choose_order_and_units() -> None:
     assert seen == ["C2", "C3", None]
     assert pressed(view(), "l").query.cause is Cause.UNREACHABLE
     assert pressed(view(), "t").query.state is UnitState.HASHING
-    assert query_text(pressed(view(), "l", "c").query) == "cause=unreachable&container=C1&sort=-shortfall&limit=200"
+    assert query_text(pressed(view(), "l", "c").query) == "cause=unreachable&container=C1&sort=-unexplained&limit=200"
     assert pressed(view(), "l", "c", "t", "x").query == QUERY
 
 

@@ -86,7 +86,8 @@ def test_a_whole_machine_is_looked_at(tmp_path: Path) -> None:
     checks = {each["check"] for each in findings}
     assert checks >= {"versions", "clock", "configuration", "network", "open files", "conntrack", "files", "disk"}
     assert of(findings, "network") == [("ok", "127.77.0.0/24 (1 unit): from 127.0.0.1 by lo")]
-    assert of(findings, "port") == [("ok", f"127.0.0.1:{port}: free; no agent runs")]
+    assert of(findings, "port") == [("ok", f"127.0.0.1:{port}: free")]
+    assert [level for level, _ in of(findings, "agent")] == ["note"]
     assert of(findings, "prometheus")[0][0] == "note"
     assert of(findings, "units") == []
     assert status == any(each["level"] == "bad" for each in findings)

@@ -80,6 +80,49 @@ def test_the_first_sheet_is_read(tmp_path: Path) -> None:
     assert read_table(path, max_bytes=MAX_BYTES) == "first\n"
 
 
+def with_sheets(path: Path, **sheets: list[list[Any]]) -> Path:
+    """Write a workbook with these sheets; one whose name begins with "hidden" is hidden."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        sheet.sheet_state = "hidden" if title.startswith("hidden") else "visible"
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{"notes": [["Read me"]]}, {"hidden": [["unit_id"], ["old"]]}, {"empty": []}],
+    ids=lambda sheets: next(iter(sheets)),
+)
+def test_the_sheet_with_the_column_is_read(tmp_path: Path, before: dict[str, list[list[Any]]]) -> None:
+    """Notes, an empty sheet or a hidden one before it do not stand in its way."""
+    path = with_sheets(tmp_path / "a.xlsx", **before, units=[["Unit_ID", "model"], ["u1", "S21"]])
+    assert read_table(path, max_bytes=MAX_BYTES, column="unit_id") == "Unit_ID,model\nu1,S21\n"
+
+
+def test_two_sheets_with_the_column_are_refused(tmp_path: Path) -> None:
+    """The units of the second would be left out without a word."""
+    path = with_sheets(tmp_path / "a.xlsx", C1=[["unit_id"], ["u1"]], C2=[["unit_id"], ["u2"]])
+    with pytest.raises(ConfigError) as caught:
+        read_table(path, max_bytes=MAX_BYTES, column="unit_id")
+    assert "'C1, C2': 2 sheets have a column unit_id" in str(caught.value)
+
+
+def test_merged_cells_are_refused_with_their_range(tmp_path: Path) -> None:
+    """Three units under one merged container: two of them would have none."""
+    path = saved(tmp_path / "a.xlsx", ["unit_id", "container"], ["u1", "C1"], ["u2"], ["u3"])
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].merge_cells("B2:B4")
+    book.save(path)
+    where, _, reason = mistake(path)
+    assert where == "Units!B2:B4"
+    assert reason.startswith("merged cells: only the first of them has the value")
+
+
 def test_a_formula_without_its_value_is_refused(tmp_path: Path) -> None:
     """A formula's cell is empty until a spreadsheet has computed it; a ledger must not lose what it stands for."""
     path = saved(tmp_path / "a.xlsx", ["hashrate_th"], ["=100*2"])
@@ -137,7 +180,7 @@ def test_sizes_are_bounded(tmp_path: Path) -> None:
     """The file's size, and that of the text in its sheet."""
     path = saved(tmp_path / "a.xlsx", *([["x" * 1000]] * 2000))
     assert path.stat().st_size < MAX_BYTES
-    assert mistake(path)[2] == "its first sheet has more than 1 MiB of text"
+    assert mistake(path)[2] == "its sheet Units has more than 1 MiB of text"
     assert mistake(path, 1000)[2].startswith("longer than")
 
 

@@ -36,9 +36,10 @@ VALUES = {
 
 # Queries that may have no result in a healthy minute; every other must have one.
 MAY_BE_EMPTY = {
-    "site.json: 602": "delivered hashrate needs an hour of polling",
-    "site.json: 603": "delivered hashrate needs an hour of polling",
-    "site.json: 606": "no look for machines that the ledger lacks was made",
+    "site.json: 702": "delivered hashrate needs an hour of polling",
+    "site.json: 703": "delivered hashrate needs an hour of polling",
+    "site.json: 704": "a pool's own figures need an account",
+    "site.json: 707": "no look for machines that the ledger lacks was made",
     "unit.json: 307 'Do its pools credit what it reports?' A": "a rate over an hour needs an hour",
     "units.json: 204": "every unit has a living pool",
     "agent.json: 203": "no poll may be skipped",

@@ -12,6 +12,8 @@ from dashboard_cases import all_asks, boards, filled
 from dashboard_lint import lint
 from patience import PATIENT_S
 
+from grafana.sums import HOTTEST_CHIPS
+
 BOARDS = boards()
 
 # Values for parsing only; the live test uses the site's own.
@@ -74,3 +76,41 @@ def test_every_query_parses(tmp_path: Path) -> None:
     )
     broken = [asks[int(number)].where for number in re.findall(r'"ask:(\d+)"', checked.stderr)]
     assert checked.returncode == 0, f"{broken}\n{checked.stderr}"
+
+
+@pytest.mark.program("promtool")
+def test_a_units_page_is_on_its_own_sites_agent(tmp_path: Path) -> None:
+    """Of units of several sites each links to its site's address; of a site with two agents one address is taken."""
+    (panel,) = (each for each in BOARDS["units.json"]["panels"] if each["title"] == "Hottest chips")
+    links = next(
+        each["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        for each in override["properties"]
+        if each["id"] == "links"
+    )
+    assert links[1]["url"] == "${__data.fields.url}/units/${__data.fields.unit}"
+    everything = dict.fromkeys(("container", "model", "make", "reader", "firmware", "state"), ".*")
+    expr = filled(panel["targets"][1]["expr"], {**ANY, **everything, "site": ".*", "search": ""})
+    series = {
+        'miner_agent_web_info{site="n",url="https://n"}': 1,
+        'miner_agent_web_info{site="s",url="https://s",instance="a"}': 1,
+        'miner_agent_web_info{site="s",url="https://t",instance="b"}': 1,
+        **{f'{HOTTEST_CHIPS}{{site="{site}",container="C1",unit="u1",host="h"}}': 70 for site in "ns"},
+    }
+    expected = [
+        {"labels": f'{{site="{site}",container="C1",unit="u1",url="https://{site}"}}', "value": 70} for site in "ns"
+    ]
+    path = tmp_path / "test.yml"
+    check = {
+        "tests": [
+            {
+                "input_series": [{"series": name, "values": f"{value}x5"} for name, value in series.items()],
+                "promql_expr_test": [{"expr": expr, "eval_time": "1m", "exp_samples": expected}],
+            }
+        ]
+    }
+    path.write_text(json.dumps(check), encoding="utf-8")
+    done = subprocess.run(
+        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=PATIENT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr + done.stdout

@@ -29,6 +29,8 @@ urls = ["*.pool.example"]
 accounts = ["*"]
 """
 HEALTHY = ("--containers", "5", "--off", "0%", "--asleep", "0%", "--starting", "0%", "--missing-board", "0%")
+RUNNING = frozenset({"MiningAgentDown"})
+"""What cannot be wrong while the agent runs."""
 HEALTHY = (*HEALTHY, "--missing-chips", "0%", "--slow", "0%", "--mix", "S21:200=100%")
 
 
@@ -115,6 +117,8 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
         await whole.wait_for("count_over_time(site:mining_steady_per_deployed:ratio_median1d[1m]) > 5")
         await whole.wait_for('absent(ALERTS{alertname="MiningAgentDown"})')
         await whole.forget_the_start()
+        # The shipped two minutes are two seconds here: on a busy machine three scrapes in a row may take longer.
+        sent.leaves_out = RUNNING
         yield whole
 
 
@@ -205,6 +209,9 @@ async def a_theft_is_one_page(at: Stack) -> None:
 
 async def a_killed_agent_is_one_page(at: Stack) -> None:
     """A killed agent is one page, and the site then has no totals rather than wrong ones."""
+    await at.wait_for('absent(ALERTS{alertname="MiningAgentDown",alertstate="firing"})')
+    at.sent.leaves_out = frozenset()
+    at.sent.clear()
     at.agent.process.kill()
     await at.pages_until("MiningAgentDown", "firing")
     assert at.sent.pages == [[Notified("firing", "MiningAgentDown", "")]]

@@ -152,6 +152,6 @@ def test_what_is_read_later_does_not_refute_a_statement(tmp_path: Path) -> None:
     assert difference == "credited: stated main 4.5e+16 over 3600 s, history gives main 4.5e+16 over 7200 s"
     with closing(write_history(tmp_path / "b.sqlite")) as file:
         file.claim(site="beta", zone="UTC")
-        file.write(site=[each.values() for each in hours(*OCTOBER)])
+        file.write(site=[each.values() for each in hours(*OCTOBER, operating_hs=45 * PH)])
         other = state(file, period, now=LATER)
     assert combine([made, other], now=LATER).figures.credited_hs is None

@@ -116,7 +116,7 @@ def test_a_row_that_no_agent_writes_is_left_out(path: Path) -> None:
         connection.commit()
     assert kept(path) == [OPEN]
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE names SET name = 'diverted' WHERE name = 'fan_stopped'")
+        connection.execute("UPDATE names SET name = 'struck_by_lightning' WHERE name = 'fan_stopped'")
         connection.commit()
     assert kept(path) == []
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,59 +11,21 @@ import pytest
 from history_cases import AT, DAY_S, EH, HOUR_S, PH, hours, operating, row, unix, write
 from hypothesis import given
 from hypothesis import strategies as st
+from statement_cases import LATER, OCTOBER, Kept, shown, stated
 
-from agent.history.credits import PoolCredit
 from agent.history.export import site_lines
-from agent.history.minutes import Row, Totals, Values
+from agent.history.minutes import Totals
 from agent.history.reader import read_history
 from agent.history.writer import write_history
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement import text as statement_text
 from agent.statement.check import decode, verify
+from agent.statement.errors import StatementError
+from agent.statement.figures import StatementFigures, figures_of
+from agent.statement.parts import Part
 from agent.statement.period import parse_period
-from agent.statement.statement import Part, Statement, StatementError, StatementFigures, combine, figures_of, state
-
-LATER = unix("2026-01-01") + DAY_S
-OCTOBER = (AT, unix("2025-11-01"))
-
-
-class Kept:
-    """A history in memory."""
-
-    def __init__(self, rows: Sequence[Row], site: str = "alpha", credits_: Sequence[PoolCredit] = ()) -> None:
-        self.site, self._credits = site, credits_
-        self._values = [each.values() for each in rows]
-
-    def chunks(self, start: float, end: float) -> list[list[Values]]:
-        """Return the rows of a span of time, in one chunk."""
-        chunk = [values for values in self._values if start <= (values[0] or 0) < end]
-        return [chunk] if chunk else []
-
-    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
-        """Return the windows of pools that touch a span of time."""
-        return [
-            each
-            for each in self._credits
-            if each.window.start < end and each.window.end > start and each.fetched <= known_by
-        ]
-
-    def span(self) -> tuple[int, int] | None:
-        """Return the starts of the first row and of the last."""
-        return (int(self._values[0][0] or 0), int(self._values[-1][0] or 0)) if self._values else None
-
-
-def stated(
-    rows: Sequence[Row], period: str = "2025-10", *, site: str = "alpha", zone: str = "UTC", now: float = LATER
-) -> Statement:
-    """Return the statement of `rows`."""
-    return state(Kept(rows, site), parse_period(period, ZoneInfo(zone)), now=now)
-
-
-def shown(statement: Statement) -> dict[str, tuple[str, str, str]]:
-    """Return value, share and note of each line of the table, by name."""
-    return {line.name.strip(): (line.value, line.share, line.note) for line in statement_text.lines(statement)}
-
+from agent.statement.statement import combine, state
 
 # The published months
 
@@ -89,8 +50,14 @@ def test_published_months(
     assert statement.days == days
     assert lines["Deployed at the end"][0] == lines["Deployed, mean"][0] == f"{deployed:.2f} EH/s"
     assert lines["Average operating"][:2] == (f"{average:.2f} EH/s", percent)
-    verdict = "above the 90 % line" if is_above else "not above the 90 % line"
+    verdict = f"{'above' if is_above else 'not above'} the 90 % line by the floor, uplift netted"
     assert lines["Operational efficiency"] == (percent, "", verdict)
+    # Nothing was unseen, so there is nothing between the bounds, to the last bit.
+    figures = statement.figures
+    assert lines["floor"][0] == lines["ceiling"][0] == lines["capped per unit"][0] == percent
+    assert figures.operating_floor_hs == figures.operating_ceiling_hs == figures.operating_hs
+    assert figures.operational_efficiency_floor_ratio == figures.operational_efficiency_ratio
+    assert figures.deployed_whole_hs == figures.deployed_hs
     assert lines["Lost"][0] == lines["stopped"][0] == f"{deployed - average:.2f} EH/s"
     assert statement.figures.is_above_target is is_above
     assert statement.notes == ()
@@ -159,14 +126,18 @@ def test_almost_ninety_is_not_above_ninety() -> None:
     """A ratio just below 90 % is shown as 90.00 % and is not above the line; nor is 90 % itself."""
     for average, expected in ((44.9996, "not above"), (45.0, "not above"), (45.0004, "above")):
         lines = shown(stated(operating(*OCTOBER, deployed_hs=50 * EH, operating_hs=average * EH)))
-        assert lines["Operational efficiency"] == ("90.00 %", "", f"{expected} the 90 % line")
+        assert lines["Operational efficiency"] == (
+            "90.00 %",
+            "",
+            f"{expected} the 90 % line by the floor, uplift netted",
+        )
 
 
 def test_sites_are_added_before_rounding() -> None:
     """Three sites that each show 15.36 of 16.67 are together 46.09 of 50.00, not 46.08 of 50.01."""
     sites = [
-        stated(operating(*OCTOBER, deployed_hs=50 / 3 * EH, operating_hs=46.09 / 3 * EH), site=site)
-        for site in ("gamma", "alpha", "beta")
+        stated(operating(*OCTOBER, deployed_hs=50 / 3 * EH, operating_hs=(46.09 / 3 + off) * EH), site=site)
+        for site, off in (("gamma", 0.0), ("alpha", 1e-6), ("beta", 2e-6))
     ]
     assert {shown(each)["Average operating"][0] for each in sites} == {"15.36 EH/s"}
     whole = combine(sites, now=LATER)
@@ -179,16 +150,22 @@ def test_sites_are_added_before_rounding() -> None:
 # Gaps, holes, and months that are not over
 
 
-def test_a_gap_lowers_coverage_and_nothing_else() -> None:
-    """Three days without an agent do not count as zero: averages stay, and coverage shows the missing time."""
+def test_a_gap_lowers_coverage_and_the_floor() -> None:
+    """Three days without an agent do not count as zero: averages stay, coverage and floor show the missing time."""
     rows = operating(AT, AT + 28 * DAY_S, deployed_hs=50 * PH, operating_hs=46 * PH)
     statement = stated(rows)
     lines = shown(statement)
     assert lines["Average operating"][:2] == ("46.00 PH/s", "92.00 %")
     assert lines["Coverage"] == ("90.32 %", "", "watched 90.32 % of the time")
-    assert statement.notes[0].startswith("COVERAGE IS ONLY 90.32 %")
-    assert "the end of the period was not watched; what is of its end is of 2025-10-29T00:00:00Z" in statement.notes[1]
-    with pytest.raises(StatementError, match=r"coverage is 90\.32 %, less than 95 %"):
+    assert lines["floor"][0] == "83.10 %"  # 46 * 28 / (50 * 31)
+    assert lines["ceiling"][0] == "92.77 %"  # (46 * 28 + 50 * 3) / (50 * 31)
+    assert statement.notes == (
+        "alpha: WATCHED ONLY 90.32 % of the time: too little for these figures to be published (95 % is needed).",
+        "NOT ABOVE 90 %: 92.00 % is of the time that was watched; the floor over the whole time is 83.10 %.",
+        "alpha: gaps over 5 minutes: 1 crash (3.0 days).",
+        "alpha: the end of the period was not watched; what is of its end is of 2025-10-29T00:00:00Z.",
+    )
+    with pytest.raises(StatementError, match=r"alpha was watched 90\.32 % of the time, 95 % is needed"):
         state(Kept(rows), parse_period("2025-10", ZoneInfo("UTC")), now=LATER, is_draft=False)
 
 
@@ -210,7 +187,8 @@ def test_a_month_that_is_not_over() -> None:
     now = AT + 10 * DAY_S
     rows = hours(AT, now)
     statement = stated(rows, now=now)
-    assert statement.notes == ("alpha: the period is not over; these are 10.0 of its 31.0 days.",)
+    passed = "history has 10.0 days of the 10.0 days that have passed of its 31.0 days"
+    assert statement.notes == (f"alpha: the period is not over; {passed}.",)
     assert statement.figures.coverage_ratio == 1
     with pytest.raises(StatementError, match=r"the period is not over \(alpha\)"):
         state(Kept(rows), parse_period("2025-10", ZoneInfo("UTC")), now=now, is_draft=False)
@@ -404,7 +382,7 @@ def test_a_draft_does_not_pass_for_a_statement() -> None:
     """Removing the draft mark from a statement that must not be published is refused."""
     draft = stated(operating(AT, AT + 28 * DAY_S, deployed_hs=50 * PH, operating_hs=46 * PH))
     assert decode(msgspec.json.encode(draft), "s.json") == draft
-    with pytest.raises(StatementError, match=r"not to be published: coverage is 90\.32 %"):
+    with pytest.raises(StatementError, match=r"not to be published: alpha was watched 90\.32 %"):
         decode(msgspec.json.encode(msgspec.structs.replace(draft, is_draft=False)), "s.json")
 
 
@@ -426,13 +404,16 @@ def test_verify_holds_until_history_changes() -> None:
     assert verify(statement, Kept(rows), period) == []
     rows[100] = hours(rows[100].at, rows[100].at + 1, operating_hs=46.1 * PH)[0]
     wrong = verify(statement, Kept(rows), period)
-    assert [each.split(":")[0] for each in wrong] == ["digest", "mean operating_hs"]
+    assert [each.split(":")[0] for each in wrong] == ["digest", "mean operating_hs", "mean losses_hs"]
     assert [each.split(":")[0] for each in verify(statement, Kept(rows[1:]), period)] == [
         "digest",
         "rows",
         "first_at",
         "mean watched_s",
         "mean operating_hs",
+        "mean losses_hs",
+        "unseen unwatched",
+        "unseen gaps",
     ]
 
 
@@ -444,7 +425,7 @@ def test_verify_a_month_that_goes_on() -> None:
     inflated = msgspec.structs.replace(
         statement, parts=(msgspec.structs.replace(statement.parts[0], elapsed_s=9.0 * DAY_S),)
     )
-    assert verify(inflated, Kept(hours(*OCTOBER)), period) == ["elapsed_s: stated 777600, at least 864000 had passed"]
+    assert "elapsed_s: stated 777600, at least 864000 had passed" in verify(inflated, Kept(hours(*OCTOBER)), period)
 
 
 def test_a_statement_of_the_first_release_still_holds() -> None:
@@ -456,7 +437,9 @@ def test_a_statement_of_the_first_release_still_holds() -> None:
     assert verify(old, Kept(rows), parse_period("2025-10", ZoneInfo("UTC"))) == []
     assert decode(msgspec.json.encode(old), "s.json") == old
     assert old.figures == stated(rows).figures
-    combined = combine([old, stated(rows, site="beta")], now=LATER)
+    with pytest.raises(StatementError, match="alpha and beta have the same rows"):
+        combine([old, stated(rows, site="beta")], now=LATER)
+    combined = combine([old, stated(hours(*OCTOBER), site="beta")], now=LATER)
     assert [part.inputs.digest_format for part in combined.parts] == [1, 3]
     assert decode(msgspec.json.encode(combined), "s.json") == combined
     rows[7] = hours(rows[7].at, rows[7].at + 1, watts=watts)[0]
@@ -516,22 +499,25 @@ def test_what_cannot_be_combined() -> None:
 
 
 def test_combined_ratios_are_weighted() -> None:
-    """Combined ratios are ratios of sums; a small site with low coverage does not sink a large one."""
+    """Combined ratios are ratios of sums; a small site that was hardly watched is not published among large ones."""
     large = stated(hours(*OCTOBER), site="large")
     small = stated(
         hours(AT, AT + 15 * DAY_S, deployed_hs=PH, operating_hs=0.1 * PH, known_hs=PH, units=10.0), site="small"
     )
-    whole = combine([large, small], now=LATER, is_draft=False)
+    with pytest.raises(StatementError, match=r"small was watched 48\.39 % of the time"):
+        combine([large, small], now=LATER, is_draft=False)
+    whole = combine([large, small], now=LATER)
     assert whole.figures.operational_efficiency_ratio == pytest.approx(46.1 / 51)
     assert whole.figures.coverage_ratio == pytest.approx((50 * 31 + 15) / (51 * 31))
     assert whole.figures.units == 260
-    assert not whole.is_draft
+    assert whole.figures.operational_efficiency_floor_ratio == pytest.approx((46 * 31 + 0.1 * 15) / (51 * 31))
 
 
 def test_combined_zones_are_named() -> None:
     """Sites in several time zones are added by their own calendars, and a note says so."""
     rows = hours(AT - DAY_S, OCTOBER[1] + DAY_S)
-    whole = combine([stated(rows), stated(rows, site="beta", zone="America/Chicago")], now=LATER)
+    chicago = stated(rows[1:], site="beta", zone="America/Chicago")
+    whole = combine([stated(rows), chicago], now=LATER)
     assert whole.notes == (
         "Sites keep different zones (America/Chicago, UTC); each one's period is its own calendar's.",
     )

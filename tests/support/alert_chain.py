@@ -26,12 +26,17 @@ class Notified(NamedTuple):
 
 
 class Receiver:
-    """The notifications received, by path (``page`` or ``ticket``), and the summaries of alerts that paged."""
+    """The notifications received, by path (``page`` or ``ticket``), and the summaries of alerts that paged.
+
+    Attributes:
+        leaves_out: Names of alerts to overlook.
+    """
 
     def __init__(self) -> None:
         self.address = ""
         self.notifications: dict[str, list[list[Notified]]] = {"page": [], "ticket": []}
         self.summaries: list[str] = []
+        self.leaves_out: frozenset[str] = frozenset()
 
     @property
     def pages(self) -> list[list[Notified]]:
@@ -50,10 +55,15 @@ class Receiver:
             Notified(alert["status"], alert["labels"]["alertname"], alert["labels"].get("container", ""))
             for alert in body["alerts"]
         ]
+        alerts = [each for each in alerts if each.alert not in self.leaves_out]
+        if not alerts:
+            return web.Response(status=204)
         self.notifications[request.match_info["kind"]].append(alerts)
         if request.match_info["kind"] == "page":
             self.summaries += [
-                alert["annotations"]["summary"] for alert in body["alerts"] if alert["status"] == "firing"
+                alert["annotations"]["summary"]
+                for alert in body["alerts"]
+                if alert["status"] == "firing" and alert["labels"]["alertname"] not in self.leaves_out
             ]
         return web.Response(status=204)
 

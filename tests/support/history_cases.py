@@ -21,6 +21,7 @@ EH = 1e18
 
 def row(at: int = AT, **changes: Any) -> Row:
     """Return a fully watched minute of a site of 50 PH/s that lost 4 PH/s: 3 unreachable, 1 underperforming."""
+    changes = _balanced(changes) | changes
     minute = Row(
         at=at,
         watched_s=60.0,
@@ -38,6 +39,23 @@ def row(at: int = AT, **changes: Any) -> Row:
     return replace(minute, **changes)
 
 
+def _balanced(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what must follow from `changes` of deployed, operating and units for the row to add up."""
+    deployed_hs, operating_hs = changes.get("deployed_hs", 50 * PH), changes.get("operating_hs", 46 * PH)
+    uplift_hs = max(changes.get("uplift_hs", 0.0), operating_hs - deployed_hs)
+    short_hs = deployed_hs - operating_hs + uplift_hs
+    unreachable_hs, units = min(3 * PH, short_hs), changes.get("units", 250.0)
+    balanced: dict[str, Any] = {
+        "losses_hs": {Cause.UNREACHABLE: unreachable_hs, Cause.UNDERPERFORMING: short_hs - unreachable_hs},
+        "uplift_hs": uplift_hs,
+        "known_hs": min(50 * PH, deployed_hs),
+        "units_by_state": {UnitState.HASHING: units - min(15.0, units), UnitState.UNREACHABLE: min(15.0, units)},
+        "efficient_hs": min(46 * PH, operating_hs),
+        "efficient_deployed_hs": min(47 * PH, deployed_hs),
+    }
+    return balanced if "losses_hs" not in changes else balanced | {"uplift_hs": 0.0}
+
+
 def hour(at: int, **changes: Any) -> Row:
     """Return one row for a whole hour, so that months are written quickly."""
     return row(at, **{"span_s": HOUR_S, "watched_s": float(HOUR_S)} | changes)
@@ -50,9 +68,14 @@ def hours(start: int, end: int, **changes: Any) -> list[Row]:
 
 def operating(start: int, end: int, *, deployed_hs: float, operating_hs: float) -> list[Row]:
     """Return hours in which everything that did not operate was stopped."""
-    losses_hs = {Cause.STOPPED: deployed_hs - operating_hs}
     return hours(
-        start, end, deployed_hs=deployed_hs, operating_hs=operating_hs, known_hs=deployed_hs, losses_hs=losses_hs
+        start,
+        end,
+        deployed_hs=deployed_hs,
+        operating_hs=operating_hs,
+        known_hs=deployed_hs,
+        losses_hs={Cause.STOPPED: max(0.0, deployed_hs - operating_hs)},
+        uplift_hs=max(0.0, operating_hs - deployed_hs),
     )
 
 

@@ -15,7 +15,7 @@ class _ShowFirst(Group):
     # Any: older typer takes contexts from click, newer typer from a copy of its own.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command line."""
-        if not ctx.resilient_parsing and args and args[0].startswith("-") and args[0] != "--help":
+        if not ctx.resilient_parsing and args and args[0].startswith("-") and args[0] not in {"-h", "--help"}:
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
@@ -34,7 +34,7 @@ def _group() -> None:
     """Keep a group of one command a group: typer would take its only command for the whole."""
 
 
-@command(app)
+@command(app, examples=("hashsight pools credited", "hashsight pools credited --json"))
 def credited(config: ConfigPath = None, *, as_json: PlainJson = False) -> None:
     """Ask each account's pool once what it credits over 1 h and 24 h, beside what units reported and delivered.
 
@@ -43,7 +43,7 @@ def credited(config: ConfigPath = None, *, as_json: PlainJson = False) -> None:
     """
 
 
-@command(app)
+@command(app, examples=("hashsight pools show", "hashsight pools show --read -c north.toml"))
 def show(
     *,
     config: ConfigPath = None,
@@ -62,7 +62,7 @@ def show(
     """
 
 
-@command(app)
+@command(app, examples=("hashsight pools suggest", "hashsight pools suggest > allowed.toml"))
 def suggest(config: ConfigPath = None, *, as_json: PlainJson = False) -> None:
     """Poll every unit once and propose the allow-list, as TOML, from the pools that units have. Changes nothing.
 

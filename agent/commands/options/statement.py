@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False)
 def statement(
     period: Annotated[
         list[str] | None,
-        typer.Argument(help="A month (2025-10), a quarter (2025-Q3) or a year; with --combine the files."),
+        typer.Argument(help="2025-10, month-to-date, a quarter (2025-Q3) or a year; with --combine the files."),
     ] = None,
     *,
     config: ConfigPath = None,
@@ -33,10 +33,18 @@ def statement(
         Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
     ] = None,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Refuse below 95 % coverage, or before the period is over.")
+        bool,
+        typer.Option("--publish", help="Refuse if under 95 % was watched, a doubt is open, or it is not over."),
     ] = False,
     is_combined: Annotated[
         bool, typer.Option("--combine", help="Combine several sites' statements (JSON) into one.")
     ] = False,
+    sites: Annotated[
+        str, typer.Option("--sites", help="With --combine: all sites of the fleet, separated by commas.")
+    ] = "",
+    acknowledge: Annotated[
+        list[str] | None,
+        typer.Option("--acknowledge", help="Publish in spite of a doubt: delivered, ledger or containers."),
+    ] = None,
 ) -> None:
     """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""

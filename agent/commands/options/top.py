@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False)
 class Order(StrEnum):
     """Order of the units shown."""
 
+    WORST = "worst"
     SHORTFALL = "shortfall"
     PLACE = "place"
     SINCE = "since"
@@ -46,7 +47,9 @@ def top(
         bool, typer.Option("--direct", help="Poll the units from here instead of asking the running agent.")
     ] = False,
     every_s: Annotated[float, typer.Option("--every", min=1, max=3600, help="Time between two looks, s.")] = 5.0,
-    order: Annotated[Order, typer.Option("--sort", help="Order of the units.")] = Order.SHORTFALL,
+    order: Annotated[
+        Order, typer.Option("--sort", help="Order of the units; off on purpose is not worst.")
+    ] = Order.WORST,
     container: Annotated[str | None, typer.Option("--container", help="Only units of this container.")] = None,
     cause: Annotated[str | None, typer.Option("--cause", help="Only units with this loss: stopped, derated.")] = None,
     state: Annotated[str | None, typer.Option("--state", help="Only units in this state: hashing, stopped.")] = None,

@@ -17,7 +17,6 @@ _PARTS_OF_UNITS: Final = frozenset(
         "miner_board_chips",
         "miner_board_frequency_hertz",
         "miner_board_hardware_errors_total",
-        "miner_shares_total",
     }
 )
 """Families for the dashboard of one unit: no shipped rule or alert reads them."""

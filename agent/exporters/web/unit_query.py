@@ -33,6 +33,7 @@ SORTS: Mapping[str, _Key] = {
     "celsius": lambda status: status.reading.hottest_chip_celsius if status.reading and status.is_fresh else None,
     "since": lambda status: status.since if status.is_looked_at else None,
     "shortfall": lambda status: status.shortfall_hs if status.is_looked_at else None,
+    "unexplained": lambda status: status.unexplained_hs if status.is_looked_at else None,
     "hashrate": lambda status: status.hashrate_hs,
     "nameplate": lambda status: status.entry.nameplate.hashrate_hs,
     "reading": lambda status: status.reading.at if status.reading else None,

@@ -110,7 +110,9 @@ def converse(
         pools = yield from talk.ask(POOLS, _pools)
         memory.is_pools_due = False
         memory.pools = memory.pools if pools is None else pools
-    tuner = (yield from talk.ask(TUNERSTATUS, read_tunerstatus)) or _NOT_TUNED
+    tuner = yield from talk.ask(TUNERSTATUS, read_tunerstatus)
+    if tuner is None and TUNERSTATUS in memory.unknown:
+        tuner = _NOT_TUNED
     is_idle = bool(boards) and len(stopped(boards)) == len(boards)
     yield from _ask_sensors(talk, is_idle=is_idle)
     reading = _reading(unit_id, _Heard(at, summary, boards, tuner), talk, nameplate)
@@ -174,7 +176,7 @@ class _Heard(NamedTuple):
     at: float
     summary: Summary
     boards: Sequence[Board]
-    tuner: Tuner
+    tuner: Tuner | None
 
 
 def _reading(unit_id: str, heard: _Heard, talk: _Talk, nameplate: Nameplate | None) -> UnitReading:
@@ -189,7 +191,9 @@ def _reading(unit_id: str, heard: _Heard, talk: _Talk, nameplate: Nameplate | No
     details, ideal_hs = memory.details, nominal_of(boards)
     rate_hs = now_hs if is_now else minute_hs
     # A pause has no rate and no profile: its figure is what it is.
-    watts = tuner.watts if mode is Mode.SLEEP else profile_watts(tuner.watts, rate_hs, ideal_hs)
+    watts = None if tuner is None else tuner.watts
+    if mode is not Mode.SLEEP:
+        watts = profile_watts(watts, rate_hs, ideal_hs)
     return UnitReading(
         unit_id=unit_id,
         at=at,

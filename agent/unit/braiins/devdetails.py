@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from agent.unit.braiins.reply import board_number, present, report_in
 from agent.unit.braiins.reports import DETAILS_SHAPE
 from agent.unit.cgminer.fields import interned
-from agent.unit.limits import HZ_PER_MHZ, MAX_FREQUENCY_HZ
+from agent.unit.limits import HZ_PER_MHZ, MAX_FREQUENCY_HZ, MIN_FREQUENCY_HZ
 
 _LEAST_HZ: Final = 1e5
 """Observed (O182): 799682118 is Hz, on builds of 2020; 739 is MHz, on 24.06. No clock is 100 GHz, or 0.1 MHz."""
@@ -55,7 +55,7 @@ def _clock_hz(clock: float | None, repairs: set[str]) -> float | None:
     if not clock:
         return None
     hz = clock if clock >= _LEAST_HZ else clock * HZ_PER_MHZ
-    if hz <= MAX_FREQUENCY_HZ:
+    if MIN_FREQUENCY_HZ <= hz <= MAX_FREQUENCY_HZ:
         return hz
     repairs.add("implausible")
     return None

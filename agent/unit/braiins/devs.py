@@ -6,6 +6,7 @@ Documented (D250): a board that was not found has no row; one that was found and
 
 from typing import NamedTuple
 
+from agent.errors import UnsupportedReplyError, excerpt
 from agent.unit.braiins.reply import board_number, present, report_in
 from agent.unit.braiins.reports import DEVS_SHAPE
 from agent.unit.limits import HS_PER_MHS
@@ -38,13 +39,14 @@ def read_devs(data: bytes, repairs: set[str]) -> tuple[Board, ...]:
     Raises:
         MalformedReplyError: The bytes are not a reply.
         RefusedError: The unit refused the command.
-        UnsupportedReplyError: Another program answers, or the report is missing from the reply.
+        UnsupportedReplyError: Another program answers, the report is missing from the reply, or a board is not told.
     """
     boards: dict[int, Board] = {}
     for row in present(report_in(DEVS_SHAPE, "devs", data, repairs).DEVS, "devs", data):
         number = board_number(row.number, repairs)
         if number is None:
-            continue
+            # Left out, a board that hashes would count as missing.
+            raise UnsupportedReplyError(f"devs: a board without its ID: {excerpt(data)!r}")
         if number in boards:
             repairs.add("implausible")
             continue

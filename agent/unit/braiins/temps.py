@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from agent.unit.braiins.reply import accepted, board_number, is_not_ready, present
 from agent.unit.braiins.reports import TEMPS_SHAPE
+from agent.unit.computed_chips import are_sums, chip_or_none
 
-ADDED_CELSIUS: Final = 15.0
 # Models whose chips have a sensor of their own, by the beginning of their name without the maker.
 _MEASURED: Final = ("s9", "t9", "bmm", "braiins mini miner")
 
@@ -33,7 +33,7 @@ class Temps(NamedTuple):
     is_ready: bool = True
 
     def is_chip_computed(self, model: str | None) -> bool:
-        """Return True if the firmware works the chips' temperatures out: all are the board's and 15 C.
+        """Return True if the firmware works the chips' temperatures out: none is other than the board's and 15 C.
 
         Args:
             model: Without the maker; None if it is not known. Models with a sensor on the chip are measured, whatever
@@ -41,8 +41,8 @@ class Temps(NamedTuple):
         """
         if model is not None and model.casefold().startswith(_MEASURED):
             return False
-        gaps = [chip - board for board, chip in self.sensors.values() if board is not None and chip is not None]
-        return bool(gaps) and all(gap == ADDED_CELSIUS for gap in gaps)
+        chips = [(chip, board) for board, chip in self.sensors.values() if chip is not None]
+        return bool(chips) and are_sums(chips)
 
 
 NOT_READ: Final = Temps({})
@@ -69,5 +69,6 @@ def read_temps(data: bytes, repairs: set[str]) -> Temps:
         number = board_number(row.number, repairs)
         if number is not None:
             # A second row of a board is the same board's.
-            sensors[number] = Sensors(row.board_celsius or None, row.chip_celsius or None)
+            board = row.board_celsius or None
+            sensors[number] = Sensors(board, chip_or_none(row.chip_celsius or None, board))
     return Temps(sensors)

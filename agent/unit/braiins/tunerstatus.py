@@ -66,4 +66,5 @@ def _meaning(text: str) -> Work:
     words = text.partition("{")[0].strip().casefold()
     if words in _HASHING:
         return Work.HASHING
-    return Work.PAUSED if "paused" in words else Work.OTHER
+    told = words.split()
+    return Work.PAUSED if "paused" in told and "not" not in told else Work.OTHER

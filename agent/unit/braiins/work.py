@@ -24,11 +24,13 @@ def mode_of(boards: Sequence[Board], tuner: Tuner | None, *, is_ready: bool, upt
 
     Args:
         boards: Of `devs`; empty if they are not known.
-        tuner: `tunerstatus`; None if it could not be read.
+        tuner: `tunerstatus`; None if it was not answered, and then a pause is not known.
         is_ready: False if `temps` was refused as not ready.
         uptime_s: Of the process, s.
     """
-    work = Work.UNTOLD if tuner is None else tuner.work
+    if tuner is None:
+        return None
+    work = tuner.work
     if work is Work.PAUSED:
         return Mode.SLEEP
     is_idle = len(stopped(boards)) == len(boards)

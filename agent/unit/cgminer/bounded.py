@@ -36,7 +36,8 @@ FloatCount: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_COUNT)] | None
 """A count that firmware may write as 5.0."""
 Chips: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_CHIPS)] | None
 Difficulty: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_DIFFICULTY)] | None
-Slot: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_BOARDS - 1)] | None
+Slot: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1, multiple_of=1)] | None
+"""A place for a board. 2.0 is 2, and 1.5 is none: cut off, it would be another board's."""
 Celsius: TypeAlias = Annotated[float, Meta(ge=MIN_CELSIUS, le=MAX_CELSIUS)] | None
 Rpm: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_RPM)] | None
 PowerWatts: TypeAlias = Annotated[float, Meta(ge=0, le=MAX_WATTS)] | None

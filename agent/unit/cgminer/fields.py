@@ -9,6 +9,8 @@ import sys
 from functools import lru_cache
 from typing import Any, Final
 
+from agent.unit.limits import HZ_PER_MHZ, MIN_FREQUENCY_HZ
+
 LONGEST_KEY: Final = 64
 """Characters of a key that count. What is remembered of a reply is never as long as a unit likes."""
 
@@ -58,6 +60,22 @@ def spelled(key: str) -> str:
 @lru_cache(maxsize=2048)
 def _spelled(key: str) -> str:
     return "".join(filter(str.isalnum, key.casefold()))
+
+
+def clock_hz(mhz: float | None, repairs: set[str]) -> float | None:
+    """Return a clock in Hz; None for 0, which is that of a board that does not run, and for one too low to be in MHz.
+
+    Args:
+        mhz: As told.
+        repairs: Names of repairs; one is added for a clock that is too low.
+    """
+    if not mhz:
+        return None
+    hz = mhz * HZ_PER_MHZ
+    if hz >= MIN_FREQUENCY_HZ:
+        return hz
+    repairs.add("implausible")
+    return None
 
 
 _DASHES = re.compile(r"(?<=[^-])-")

@@ -5,6 +5,7 @@ announces, with its last chunk, or at the end of the connection; head, body and 
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from agent.errors import (
@@ -21,6 +22,8 @@ from agent.unit.cgminer.partial_reply import PartialReply
 
 MAX_HEAD_BYTES: Final = 8 * 1024
 MAX_CHUNKS: Final = 256
+
+_LONGEST_KEPT: Final = 256
 
 _HTTP: Final = b"HTTP/"
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -139,14 +142,24 @@ def body_of(data: bytes, path: str) -> bytes:
 def _head_of(data: bytes) -> _Head | None:
     """Return the head of a page; None if the bytes do not begin with a whole one."""
     end = data.find(_END_OF_HEAD, 0, MAX_HEAD_BYTES)
-    line = _STATUS_LINE.match(data)
-    if end < 0 or line is None:
+    if end < 0:
         return None
-    length = _LENGTH.search(data, 0, end + 2)
+    head = data[: end + len(_END_OF_HEAD)]
+    return _parsed(head) if len(head) <= _LONGEST_KEPT else _parsed.__wrapped__(head)
+
+
+# Units of one firmware send a few heads, which differ in a length: looking one up costs a tenth of reading it.
+@lru_cache(maxsize=1024)
+def _parsed(head: bytes) -> _Head | None:
+    line = _STATUS_LINE.match(head)
+    if line is None:
+        return None
+    end = len(head) - len(_END_OF_HEAD)
+    length = _LENGTH.search(head, 0, end + 2)
     # Hardly any page comes in chunks, and a length beside them counts for nothing.
-    is_chunked = data.find(b"hunked", 0, end) >= 0 and _CHUNKED.search(data, 0, end + 2) is not None
+    is_chunked = head.find(b"hunked", 0, end) >= 0 and _CHUNKED.search(head, 0, end + 2) is not None
     size = None if length is None or is_chunked else int(length[1])
-    return _Head(int(line[1]), end + len(_END_OF_HEAD), size, is_chunked)
+    return _Head(int(line[1]), len(head), size, is_chunked)
 
 
 def _joined(body: bytes, path: str) -> bytes:

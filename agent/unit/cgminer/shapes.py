@@ -117,7 +117,8 @@ class _Taking:
             case inspect.FloatType():
                 take = _numbers(info.ge, info.le, is_text_normal=self.is_text_normal)
             case inspect.IntType():
-                take = _whole(_numbers(info.ge, info.le, is_text_normal=self.is_text_normal))
+                take_number = _numbers(info.ge, info.le, is_text_normal=self.is_text_normal)
+                take = _whole(take_number, is_exact=info.multiple_of is not None)
             case inspect.BoolType():
                 take = _instance_of(bool)
             case inspect.StrType():
@@ -149,9 +150,14 @@ def _numbers(low: float | None, high: float | None, *, is_text_normal: bool) -> 
     return take
 
 
-def _whole(take_number: _Take) -> _Take:
+def _whole(take_number: _Take, *, is_exact: bool) -> _Take:
+    """Return the conversion to a whole number; a fraction is cut off or, of one that must be exact, no value."""
+
     def take(value: Any, repairs: set[str]) -> int | None:
         found = take_number(value, repairs)
+        if is_exact and found is not None and not found.is_integer():
+            repairs.add("wrong_type")
+            return None
         return None if found is None else int(found)
 
     return take

@@ -19,12 +19,16 @@ from agent.unit.limits import HS_PER_THS
 def profile_watts(watts: float | None, rate: float | None, profile_rate: float | None) -> float | None:
     """Return a tuner's estimate of power, W; None while the unit's rate is far from the one that the estimate is for.
 
+    A unit that hashes nothing is far from any.
+
     Args:
         watts: The estimate.
         rate: The unit's rate, in any unit; None if it tells none.
         profile_rate: What its profile should give, in the same unit; 0 or None if that is not known.
     """
-    if watts is None or not profile_rate or (rate is not None and rate >= PROFILE_RATIO * profile_rate):
+    if watts is None or rate == 0:
+        return None
+    if not profile_rate or (rate is not None and rate >= PROFILE_RATIO * profile_rate):
         return watts
     return None
 

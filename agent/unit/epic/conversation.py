@@ -18,7 +18,7 @@ from agent.unit.cgminer.fields import interned
 from agent.unit.cgminer.page_reply import body_of
 from agent.unit.consistency.rules import hold_together
 from agent.unit.epic.reports import CAPABILITIES_SHAPE, NETWORK_SHAPE
-from agent.unit.epic.summary import not_epic, read_summary
+from agent.unit.epic.summary import NO_POOLS, Pools, not_epic, read_summary
 from agent.unit.nameplate import Nameplate
 from agent.unit.reader import Conversation
 from agent.unit.reading import Identity, IdentitySource, SystemInfo, UnitReading, without_window
@@ -41,12 +41,14 @@ class Memory(msgspec.Struct, gc=False):
     Attributes:
         identity: As last reported.
         is_model_due: `/capabilities` is asked for at the next poll.
+        pools: As last read.
         sleep_doubted_at, young_uptime: See `consistency`.
         uptime_s: As last reported, s.
     """
 
     identity: Identity = Identity()
     is_model_due: bool = True
+    pools: Pools = NO_POOLS
     sleep_doubted_at: float | None = None
     uptime_s: float | None = None
     young_uptime: tuple[float, float] | None = None
@@ -69,7 +71,8 @@ def converse(
     data = yield SUMMARY
     at = wall()
     body = _summary_body(data, memory)
-    reading = hold_together(read_summary(body, unit_id, memory.identity, at=at), nameplate, memory)
+    reading, memory.pools = read_summary(body, unit_id, memory.identity, memory.pools, at=at)
+    reading = hold_together(reading, nameplate, memory)
     uptime_s = reading.uptime_s
     if uptime_s is not None:
         memory.is_model_due |= memory.uptime_s is not None and uptime_s < memory.uptime_s

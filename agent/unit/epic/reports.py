@@ -10,13 +10,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, PowerWatts, Rpm, Seconds
+from agent.unit.cgminer.bounded import Celsius, Count, Mhs, Mhz, PowerWatts, Rpm, Seconds, Slot
 from agent.unit.cgminer.pools_shape import MAX_POOLS
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.limits import MAX_BOARDS
 from agent.unit.reading import Places
 
-_Slot = Annotated[int, Meta(ge=0, le=MAX_BOARDS - 1)] | None
 _Word = Annotated[str, Meta(max_length=64)] | None
 _Flag = bool | None
 
@@ -53,7 +52,7 @@ class BoardState(
 
     is_detected: _Flag = None
     is_enabled: _Flag = None
-    slot: _Slot = None
+    slot: Slot = None
 
 
 class BoardRow(
@@ -66,7 +65,7 @@ class BoardRow(
 
     mhz: Mhz = None
     rate: Annotated[tuple[Mhs, ...], Meta(max_length=8)] = ()
-    slot: _Slot = None
+    slot: Slot = None
     celsius: Celsius = None
 
 

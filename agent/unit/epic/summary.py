@@ -5,13 +5,13 @@ Over which time the former is averaged is not told, so it has no window. Observe
 in `HBStatus` and not in `HBs`, so it is missing at its slot.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.errors import ForeignProtocolError, MalformedReplyError, UnsupportedReplyError, drop_frames
-from agent.unit.cgminer.fields import clean, interned
-from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, SummaryPage, rpm_of
+from agent.unit.cgminer.fields import clean, clock_hz, interned
+from agent.unit.epic.reports import SUMMARY_SHAPE, BoardRow, PoolRow, SummaryPage, rpm_of
 from agent.unit.epic.words import Words, words_of
-from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
+from agent.unit.limits import HS_PER_MHS
 from agent.unit.reading import (
     BoardReading,
     Dialect,
@@ -29,13 +29,28 @@ _WHOLE: Final = 100.0
 _NO_REPAIRS: Final[frozenset[str]] = frozenset()
 
 
-def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) -> UnitReading:
-    """Return the reading of a page, before it is held together.
+class Pools(NamedTuple):
+    """Pools as last made, and the parts of the page that they were made of."""
+
+    rows: tuple[PoolRow, ...] = ()
+    used: int | None = None
+    is_connected: bool | None = None
+    readings: tuple[PoolReading, ...] = ()
+
+
+NO_POOLS: Final = Pools()
+
+
+def read_summary(
+    body: bytes, unit_id: str, identity: Identity, pools: Pools = NO_POOLS, *, at: float
+) -> tuple[UnitReading, Pools]:
+    """Return the reading of a page, before it is held together, and its pools.
 
     Args:
         body: The page without its head.
         unit_id: The ledger's name for the unit.
         identity: As last reported; the program is on this page.
+        pools: As of the page before; made anew only if this page has others.
         at: When the page was complete, Unix s.
 
     Raises:
@@ -47,13 +62,16 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         raise not_epic("/summary")
     words = words_of(page)
     boards, board_repairs = _boards(page.boards or ())
-    rate_hs = _rate_hs(page.boards or (), words)
-    session, program = page.session, interned(page.program)
-    if program != identity.firmware:
-        identity = Identity(model=identity.model, firmware=program)
+    rate_hs = _rate_hs(page, words)
+    session = page.session
+    if page.program != identity.firmware:
+        program = interned(page.program)
+        if program != identity.firmware:
+            identity = Identity(model=identity.model, firmware=program)
+    pools = _pools(page, pools)
     watts = None if page.supply is None else page.supply.watts or None
     average_mhs = None if session is None else session.average_mhs
-    return UnitReading(
+    reading = UnitReading(
         unit_id=unit_id,
         at=at,
         dialect=Dialect.LEGACY,
@@ -68,13 +86,14 @@ def read_summary(body: bytes, unit_id: str, identity: Identity, *, at: float) ->
         power_kind=None if watts is None else PowerKind.MEASURED,
         boards=boards,
         fan_rpm=_fans(page),
-        pools=_pools(page),
+        pools=pools.readings,
         shares=None if session is None else ShareReading(at=at, accepted=session.accepted, rejected=session.rejected),
         faults=words.faults,
         is_starting=words.is_starting,
         repairs=tuple(sorted({*repairs, *board_repairs})) if board_repairs else repairs,
         reader=NAME,
     )
+    return reading, pools
 
 
 def _page(body: bytes) -> tuple[SummaryPage, tuple[str, ...]]:
@@ -99,58 +118,64 @@ def not_epic(path: str) -> ForeignProtocolError:
     )
 
 
-def _rate_hs(rows: tuple[BoardRow, ...], words: Words) -> float | None:
+def _rate_hs(page: SummaryPage, words: Words) -> float | None:
     """Return the sum over the boards that run, each once; None of a unit that starts and does not tell it.
 
-    A unit that idles says itself that it hashes nothing: a board that tells no rate has none.
+    A unit that idles says itself that it hashes nothing: a board that tells no rate has none. So does one that lists no
+    board and counts none.
 
     Raises:
         UnsupportedReplyError: There is none, and no state that explains it.
     """
-    slots = [row.slot for row in rows]
-    # A board whose slot is not told hashes all the same.
-    once = [row for at, row in enumerate(rows) if row.slot is None or row.slot not in slots[:at]]
-    rates = [row.rate[0] * HS_PER_MHS for row in once if row.rate and row.rate[0] is not None]
-    if words.is_idle or (once and len(rates) == len(once)):
-        return sum(rates, 0.0)
+    rows = page.boards or ()
+    total_mhs, seen, is_complete = 0.0, set(), bool(rows)
+    for row in rows:
+        slot, rate = row.slot, row.rate
+        # A board whose slot is not told hashes all the same.
+        if slot is not None and slot in seen:
+            continue
+        seen.add(slot)
+        if rate and rate[0] is not None:
+            total_mhs += rate[0]
+        else:
+            is_complete = False
+    if is_complete or words.is_idle:
+        return total_mhs * HS_PER_MHS
     if words.is_starting:
         return None
+    if page.boards is not None and not rows and page.session is not None and page.session.active_boards == 0:
+        return 0.0
     raise UnsupportedReplyError("/summary: no rate of every board that runs, and no state that explains it")
 
 
 def _boards(rows: tuple[BoardRow, ...]) -> tuple[tuple[BoardReading, ...], frozenset[str]]:
-    """Return the boards by slot, each once, and the repairs that it took."""
-    slots = [row.slot for row in rows]
-    if _in_order(slots):
-        return tuple([_board(row) for row in rows]), _NO_REPAIRS
+    """Return the boards by slot, each once, and the repairs that it took.
+
+    None of them if a board does not tell its slot: then the page does not say which one is missing.
+    """
+    repairs: set[str] = set()
     by_slot: dict[int, BoardReading] = {}
-    repairs = set()
     for row in rows:
-        if row.slot is None or row.slot in by_slot:
-            repairs.add("wrong_type" if row.slot is None else "implausible")
+        slot = row.slot
+        if slot is None:
+            return (), frozenset({"wrong_type"})
+        if slot in by_slot:
+            repairs.add("implausible")
             continue
-        by_slot[row.slot] = _board(row)
-    return tuple([by_slot[slot] for slot in sorted(by_slot)]), frozenset(repairs)
+        by_slot[slot] = _board(slot, row, repairs)
+    slots = sorted(by_slot)
+    return tuple([by_slot[slot] for slot in slots]), frozenset(repairs) if repairs else _NO_REPAIRS
 
 
-def _in_order(slots: list[int | None]) -> bool:
-    """Return True if every row has a slot, each above the one before."""
-    before = -1
-    for slot in slots:
-        if slot is None or slot <= before:
-            return False
-        before = slot
-    return True
-
-
-def _board(row: BoardRow) -> BoardReading:
-    rate = row.rate
+def _board(slot: int, row: BoardRow, repairs: set[str]) -> BoardReading:
+    rate, celsius = row.rate, row.celsius
     return BoardReading(
-        slot=row.slot or 0,
+        slot=slot,
         hashrate_hs=rate[0] * HS_PER_MHS if rate and rate[0] is not None else None,
         chips=None,
-        pcb_celsius=(row.celsius,) if row.celsius else (),
-        frequency_hz=row.mhz * HZ_PER_MHZ if row.mhz else None,
+        # Exactly 0, and -1, stand for no value.
+        pcb_celsius=(celsius,) if celsius and celsius != -1 else (),
+        frequency_hz=clock_hz(row.mhz, repairs),
     )
 
 
@@ -176,11 +201,13 @@ def _fans(page: SummaryPage) -> Places:
     return speeds[:count]
 
 
-def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
-    """Return the configured pools; the shares are the unit's, and no pool's."""
+def _pools(page: SummaryPage, before: Pools) -> Pools:
+    """Return the configured pools, `before` itself if they are the same; the shares are the unit's, and no pool's."""
     stratum = page.stratum
     used = None if stratum is None else stratum.index
     connected = None if stratum is None else stratum.is_connected
+    if before[:3] == (page.pools, used, connected):
+        return before
     pools = []
     for index, row in enumerate(page.pools):
         is_used = None if used is None else index == used
@@ -195,4 +222,4 @@ def _pools(page: SummaryPage) -> tuple[PoolReading, ...]:
                 user=clean(row.login),
             )
         )
-    return tuple(pools)
+    return Pools(page.pools, used, connected, tuple(pools))

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 
 from agent.unit.consistency.watts import profile_watts
-from agent.unit.consistency.yardstick import HASHING_RATIO, LAG_S, UNKNOWN_RATED_HS
+from agent.unit.consistency.yardstick import HASHING_RATIO, LAG_S, STANDBY_WATTS, UNKNOWN_RATED_HS
 from agent.unit.coolant import CoolantLayout
-from agent.unit.luxos.boards import boards_of, profile_hs, run_s
+from agent.unit.luxos.boards import are_placed, boards_of, profile_hs, run_s
 from agent.unit.luxos.memory import Memory
 from agent.unit.luxos.reports import DevRow
 from agent.unit.luxos.summary import Rates, Summary
@@ -41,17 +41,17 @@ def assembled(
     """
     uptime_s = None if told is None else told.uptime_s
     rates = _NO_RATES if told is None else told.rates(run_s(devs or (), uptime_s))
-    now_hs, boards = rates.now_hs, boards_of(devs, memory.details, memory.state.sensors)
+    placed = devs
+    if devs and not are_placed(devs):
+        placed, repairs = None, (*repairs, "wrong_type")
+    now_hs, boards = rates.now_hs, boards_of(placed, memory.details, memory.state.sensors)
     rated_hs = UNKNOWN_RATED_HS if nameplate is None else nameplate.hashrate_hs
     told_hs = _told_hs(now_hs, boards)
     words = words_of(memory.state.config, is_hashing=None if told_hs is None else told_hs >= HASHING_RATIO * rated_hs)
     if words.is_refuted:
         repairs = (*repairs, "mode_refuted")
     ideal_hs = profile_hs(devs or ())
-    watts, power_kind = memory.state.watts, memory.state.power_kind
-    if power_kind is PowerKind.ESTIMATED and words.mode is not Mode.SLEEP and told_hs is not None:
-        # Observed (O176): the supply does not tell them. A unit that stands does not draw what its boards should.
-        watts = profile_watts(watts, told_hs, ideal_hs)
+    watts, power_kind = _watts(memory, words, told_hs, ideal_hs)
     reading = UnitReading(
         unit_id=unit_id,
         at=at,
@@ -84,6 +84,22 @@ def assembled(
     if words.is_off or memory.off_at is not None:
         return _without_rate_from_before(reading, memory, words)
     return reading
+
+
+def _watts(
+    memory: Memory, words: Words, told_hs: float | None, ideal_hs: float | None
+) -> tuple[float | None, PowerKind | None]:
+    """Return the power, W, and its kind, without an estimate of what the boards of a unit that stands should draw.
+
+    Observed (O176): the supply tells no recorded unit's.
+    """
+    watts, kind = memory.state.watts, memory.state.power_kind
+    if kind is not PowerKind.ESTIMATED or watts is None:
+        return watts, kind
+    if words.mode is Mode.SLEEP:
+        # With its supply off no board draws anything, whatever the profile says.
+        return (None, None) if words.is_off and watts > STANDBY_WATTS else (watts, kind)
+    return (watts if told_hs is None else profile_watts(watts, told_hs, ideal_hs)), kind
 
 
 def _told_hs(total_hs: float | None, boards: tuple[BoardReading, ...]) -> float | None:

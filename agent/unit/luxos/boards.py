@@ -7,8 +7,8 @@ board that was not found is in none of them, so it is missing at its slot.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from agent.unit.cgminer.fields import clean
-from agent.unit.limits import HS_PER_MHS, HZ_PER_MHZ
+from agent.unit.cgminer.fields import clean, clock_hz
+from agent.unit.limits import HS_PER_MHS
 from agent.unit.luxos.reports import DetailsReport, DevRow
 from agent.unit.luxos.sensors import NO_SENSORS, BoardSensors
 from agent.unit.reading import BoardReading
@@ -27,16 +27,23 @@ NO_DETAILS: Final[Details] = {}
 _NO_DETAIL: Final = Detail()
 
 
-def details_by_slot(report: DetailsReport) -> Details:
-    """Return what is listed of each board, by slot. A clock of 0 is that of a board that is not up."""
+def details_by_slot(report: DetailsReport, repairs: set[str]) -> Details:
+    """Return what is listed of each board, by slot; the names of the repairs are added to `repairs`."""
     found: dict[int, Detail] = {}
     for row in report.DEVDETAILS:
         if row.slot is not None:
             chips = None if row.chips is None else int(row.chips)
-            found.setdefault(
-                int(row.slot), Detail(chips, None if row.mhz is None else row.mhz * HZ_PER_MHZ, clean(row.serial))
-            )
+            found.setdefault(row.slot, Detail(chips, clock_hz(row.mhz, repairs), clean(row.serial)))
     return found
+
+
+def are_placed(devs: Iterable[DevRow]) -> bool:
+    """Return True if each board tells its slot, and no two the same.
+
+    Otherwise `devs` does not say which boards are there, and one that hashes would count as missing.
+    """
+    slots = [row.slot for row in devs]
+    return None not in slots and len(set(slots)) == len(slots)
 
 
 def boards_of(
@@ -45,7 +52,7 @@ def boards_of(
     """Return the boards by slot.
 
     Args:
-        devs: The rows of `devs`; None if it could not be read, and then the boards are those of the other reports.
+        devs: The rows of `devs`, `are_placed`; None without, and then the boards are those of the other reports.
         details: As last read; only of boards that are still listed.
         sensors: As last read, likewise.
     """
@@ -54,7 +61,7 @@ def boards_of(
     by_slot: dict[int, DevRow] = {}
     for row in devs:
         if row.slot is not None:
-            by_slot.setdefault(int(row.slot), row)
+            by_slot[row.slot] = row
     boards = []
     for slot in sorted(by_slot):
         row, detail, (pcb, chip, coolant) = by_slot[slot], details.get(slot, _NO_DETAIL), sensors.get(slot, NO_SENSORS)

@@ -51,7 +51,7 @@ def sensors_by_slot(report: TempsReport) -> Mapping[int, BoardSensors]:
     found: dict[int, BoardSensors] = {}
     for board in report.TEMPS:
         if board.ID is not None:
-            found.setdefault(int(board.ID), _sorted(_corners(board), layout))
+            found.setdefault(board.ID, _sorted(_corners(board), layout))
     return found
 
 

@@ -73,7 +73,7 @@ def _with_part(found: Found, command: str, body: dict[str, Any], data: bytes) ->
         return found._replace(pools=pools, repairs=found.repairs + needed)
     repairs: set[str] = set()
     if command == "devdetails":
-        details = details_by_slot(_report(DETAILS_SHAPE, command, body, repairs))
+        details = details_by_slot(_report(DETAILS_SHAPE, command, body, repairs), repairs)
         return found._replace(details=details, repairs=(*found.repairs, *sorted(repairs)))
     events = body.get("EVENTS")
     if isinstance(events, list) and len(events) > MAX_EVENTS:

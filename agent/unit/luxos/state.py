@@ -129,7 +129,8 @@ _FIGURES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def _watts(report: PowerReport) -> tuple[float | None, PowerKind | None]:
-    row = report.POWER[0] if report.POWER else None
+    # Whether two figures are parts of one, or one twice, is not told.
+    row = report.POWER[0] if len(report.POWER) == 1 else None
     if row is None or not row.Watts:
         # Nought watts are no value: the control board alone takes some.
         return None, None

@@ -16,6 +16,7 @@ from msgspec import Meta
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
 from agent.unit.cgminer import wire
 from agent.unit.cgminer.bounded import Count, Ghs, Mhz, PowerWatts, Rpm, Seconds
+from agent.unit.cgminer.rates import read_rates
 from agent.unit.cgminer.shapes import Shape
 from agent.unit.connectors import without_empty
 from agent.unit.limits import (
@@ -262,8 +263,8 @@ def slow_figures(data: bytes, repairs: set[str]) -> Figures:
     row: Any = _irregular(slots, fans).convert(fields, repairs)
     now_ghs, is_rate_implausible = row.ghs_5s, False
     if now_ghs is None:
-        # Observed (O170): the same rate again.
-        now_ghs = row.total_rate
+        # Observed (O170): the same rate again. Without either, the key may name another unit.
+        now_ghs = row.total_rate if row.total_rate is not None else _five_s_ghs(fields, repairs)
     elif not 0 <= now_ghs <= MAX_GHS:
         now_ghs, is_rate_implausible = None, True
         repairs.add("implausible")
@@ -278,6 +279,11 @@ def slow_figures(data: bytes, repairs: set[str]) -> Figures:
         _listed_slots(row, slots, fields, repairs),
         is_rate_implausible,
     )
+
+
+def _five_s_ghs(fields: Mapping[str, Any], repairs: set[str]) -> float | None:
+    rate_hs = read_rates(fields, repairs).five_s_hs
+    return None if rate_hs is None else rate_hs / HS_PER_GHS
 
 
 def _last(row: Mapping[str, Any], most: int, *keys: str) -> int:

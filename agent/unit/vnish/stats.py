@@ -4,16 +4,18 @@ What is not believed here: chip temperatures that are the board's plus 15 (they 
 stand while the unit hashes, the ideal rate as a nameplate, and a failure as sleep. Fields: docs/aftermarket-api.md.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from agent.errors import MalformedReplyError, UnsupportedReplyError, excerpt
-from agent.unit.cgminer.fields import clean, dashed, interned
+from agent.unit.cgminer.fields import clean, clock_hz, dashed, interned
 from agent.unit.chip_map import marked_map
+from agent.unit.computed_chips import are_sums, chip_or_none
 from agent.unit.consistency.watts import profile_watts
-from agent.unit.limits import HS_PER_GHS, HZ_PER_MHZ, MAX_CELSIUS, MAX_SENSORS, MIN_CELSIUS
+from agent.unit.limits import HS_PER_GHS, MAX_CELSIUS, MAX_SENSORS, MIN_CELSIUS
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import (
     BoardReading,
@@ -42,9 +44,6 @@ from agent.unit.vnish.words import (
 NAME: Final = "vnish"
 
 _STATE: Final = 3  # Place of a slot's state word.
-
-CHIP_OVER_PCB_CELSIUS: Final = 15.0
-"""Observed (O171): every chip temperature is this much above its board's, in three generations. It is arithmetic."""
 
 
 class Known(NamedTuple):
@@ -104,7 +103,7 @@ def read_stats(data: bytes, known: Known) -> tuple[UnitReading, Header]:
         mode=state.mode,
         identity=identity,
         uptime_s=figures.uptime_s,
-        hashrate_5s_hs=_explained_hs(figures, state, data) if now_ghs is None else now_ghs * HS_PER_GHS,
+        hashrate_5s_hs=_explained_hs(figures, state, boards, data) if now_ghs is None else now_ghs * HS_PER_GHS,
         hashrate_avg_hs=None if average_ghs is None else average_ghs * HS_PER_GHS,
         hashrate_ideal_hs=None if ideal_ghs is None else ideal_ghs * HS_PER_GHS,
         power_watts=power_watts,
@@ -148,8 +147,8 @@ def identity_of(header: Header) -> Identity:
     )
 
 
-def _explained_hs(figures: Figures, state: State, data: bytes) -> float | None:
-    """Return the rate of a reply without a usable one; None of a unit that sleeps or starts.
+def _explained_hs(figures: Figures, state: State, boards: tuple[BoardReading, ...], data: bytes) -> float | None:
+    """Return the rate of a reply without a usable one; None of a unit that sleeps or starts, or whose boards tell it.
 
     Raises:
         MalformedReplyError: The rate is beyond any unit.
@@ -161,6 +160,9 @@ def _explained_hs(figures: Figures, state: State, data: bytes) -> float | None:
         # Assumed (A171): a unit that failed to start may leave its figures out; it says itself that it hashes nothing.
         return 0.0
     if state.mode is Mode.SLEEP or state.is_starting:
+        return None
+    if boards and all(board.hashrate_hs is not None for board in boards):
+        # Their sum stands in (`consistency.rates`).
         return None
     raise UnsupportedReplyError(f"stats: no usable GHS 5s, and no state that explains it: {excerpt(data)!r}")
 
@@ -211,8 +213,7 @@ def _boards(slots: tuple[Slot, ...], state: State, most: int | None, repairs: se
                 pcb_celsius=pcb_celsius,
                 bad_chips=_bad_chips(chip_map, chips) if chip_map else None,
                 chip_map=marked_map(chip_map),
-                # A clock of 0 is that of a board that does not run.
-                frequency_hz=mhz * HZ_PER_MHZ if mhz else None,
+                frequency_hz=clock_hz(mhz, repairs),
                 hw_errors=errors,
             )
         )
@@ -238,10 +239,9 @@ class _Temperatures(NamedTuple):
 def _temperatures(pcb_text: str | None, chip_text: str | None) -> _Temperatures:
     repairs: set[str] = set()
     pcb, chip = _celsius(pcb_text, repairs), _celsius(chip_text, repairs)
-    pairs = [(over, under) for over, under in zip(chip, pcb, strict=False) if over is not None and under is not None]
-    is_computed = None
-    if any(over is not None for over in chip):
-        is_computed = bool(pairs) and all(over - under == CHIP_OVER_PCB_CELSIUS for over, under in pairs)
+    pairs = list(zip(chip, (*pcb, *[None] * len(chip)), strict=False))
+    chip = _places([chip_or_none(over, under) for over, under in pairs])
+    is_computed = are_sums(pairs) if chip else None
     return _Temperatures(pcb, chip, is_computed, tuple(sorted(repairs)))
 
 
@@ -255,9 +255,13 @@ def _celsius(text: str | None, repairs: set[str]) -> Places:
         if value is not None and not MIN_CELSIUS <= value <= MAX_CELSIUS:
             repairs.add("implausible")
             value = None  # noqa: PLW2901  the place stays
-        # Exactly 0 stands for a missing sensor.
-        places.append(value or None)
-    return tuple(places) if any(place is not None for place in places) else ()
+        # Exactly 0, and -1, stand for a missing sensor.
+        places.append(None if not value or value == -1 else value)
+    return _places(places)
+
+
+def _places(values: Sequence[float | None]) -> Places:
+    return tuple(values) if any(value is not None for value in values) else ()
 
 
 def _bad_chips(chip_map: str, chips: int | None) -> int:

@@ -1,7 +1,7 @@
 """VNish's words: the states of a unit and of its boards, the marks of its fee pools, and its names in a model."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from agent.unit.cgminer.fields import spelled
@@ -78,8 +78,8 @@ def faults_of(state: State, *, is_board_named: bool) -> tuple[Fault, ...]:
 
 
 # Observed (O172): of VNish. Documented (D234): the others are of rebuilds with the same ancestor.
-_FEE_URLS: Final = frozenset({"devfee", "*"})
-_FEE_USER: Final = "devfee"
+_FEE_URL: Final = re.compile(r"(?:[a-z0-9+]{1,16}://)?(?:devfee|\*)(?::[0-9]{1,5})?/?")
+_FEE_USER: Final = re.compile(r"devfee(?:miner)?(?![a-z0-9])|\*\Z")
 
 
 def is_fee_pool(row: Mapping[str, Any]) -> bool:
@@ -87,13 +87,15 @@ def is_fee_pool(row: Mapping[str, Any]) -> bool:
     kind, url, user = row.get("Type"), row.get("URL"), row.get("User")
     if (kind == 1 and not isinstance(kind, bool)) or kind == "1":
         return True
-    return (isinstance(url, str) and url.strip().casefold() in _FEE_URLS) or (
-        isinstance(user, str) and (user[:64].casefold().startswith(_FEE_USER) or user == "*")
-    )
+    return _is_marked(_FEE_URL.fullmatch, url) or _is_marked(_FEE_USER.match, user)
+
+
+def _is_marked(matches: Callable[[str], object], text: Any) -> bool:
+    return isinstance(text, str) and matches(text[:64].strip().casefold()) is not None
 
 
 # Observed (O171): "(Vnish 1.2.7)", "(vnish 3.8.6)". Documented (D120): "(7Miners 1.2.6-rc1)", of the same maker.
-_LABEL: Final = re.compile(r"\(\s*([A-Za-z0-9][A-Za-z0-9 ]{0,18}?)\s+v?([0-9][A-Za-z0-9.+_-]{0,24})\s*\)\s*\Z")
+_LABEL: Final = re.compile(r"\(\s*([A-Za-z0-9][A-Za-z0-9 ]{0,18}?)(?:\s+v?([0-9][A-Za-z0-9.+_-]{0,24}))?\s*\)\s*\Z")
 _LABELS: Final[Mapping[str, str]] = {
     "vnish": "VNish",
     "7miners": "7Miners",
@@ -104,7 +106,7 @@ _LABELS: Final[Mapping[str, str]] = {
 
 
 def label_of(model: Any) -> str | None:
-    """Return the firmware's name and version in a reported model: ``VNish 1.2.7``; None if it names none of VNish."""
+    """Return the firmware's name in a reported model and the version, if told: ``VNish 1.2.7``; None if not VNish's."""
     found = _LABEL.search(model[-64:]) if isinstance(model, str) else None
-    name = None if found is None else _LABELS.get(found[1].casefold())
-    return None if found is None or name is None else f"{name} {found[2]}"
+    name = None if found is None else _LABELS.get(spelled(found[1]))
+    return name if found is None or name is None or found[2] is None else f"{name} {found[2]}"

@@ -269,7 +269,7 @@ async def test_units_are_filtered_sorted_and_paged(query: str, expected: list[st
         ("cause=bad", "cause must be one of curtailed, maintenance,"),
         (
             "sort=colour",
-            "sort must be one of unit, state, place, reason, model, celsius, since, shortfall, hashrate, nameplate, re",
+            "sort must be one of unit, state, place, reason, model, celsius, since, shortfall, unexplained, hashrate,",
         ),
         ("limit=0", "limit must be a whole number from 1 to 1000, not '0'"),
         ("limit=1001", "limit must be a whole number from 1 to 1000, not '1001'"),

@@ -1,11 +1,12 @@
 """What a careful agent does not believe of Braiins OS, one test each."""
 
 import math
+from typing import Any
 
 import pytest
 from braiins_units import AT, BMM, S9, S9_MINUTE_MHS, UNKNOWN, changed, poll, polls, rated, rows_changed
 
-from agent.errors import PollError
+from agent.errors import DeadlineError, PollError
 from agent.unit.braiins.boards import first_number
 from agent.unit.braiins.conversation import DEVDETAILS, DEVS, FANS, POOLS, SUMMARY, TEMPS, TUNERSTATUS
 from agent.unit.braiins.memory import Memory
@@ -65,6 +66,9 @@ def test_no_power_is_none(watts: str) -> None:
         ("S21 Pro", [(60.0, 75.0), (61.5, 76.5), (59.25, 74.25)], True),
         ("S19J88NoPic", [(60.0, 75.0), (0.0, 0.0)], True),
         (None, [(60.0, 75.0)], True),
+        ("S21 Pro", [(48.1, 63.1), (61.7, 76.7)], True),
+        ("S21 Pro", [(0.0, 90.0)], True),
+        ("S9", [(0.0, 90.0)], False),
         ("S21 Pro", [(60.0, 75.0), (61.0, 76.5)], False),
         ("S9", [(60.0, 75.0)], False),
         ("Braiins Mini Miner BMM 100", [(60.0, 75.0)], False),
@@ -217,6 +221,37 @@ def test_a_fan_that_turned_and_stands_is_stopped() -> None:
     assert readings[-1].fan_rpm == (0, 4620, None, None)
 
 
+def test_a_chip_beside_a_board_of_nought_is_no_temperature() -> None:
+    """15 C is what the firmware works out of nothing."""
+    rows: list[dict[str, Any]] = [{"Board": 0.0, "Chip": 15.0}, {}, {}]
+    reading = settled({**S9, TEMPS: rows_changed(S9[TEMPS], "TEMPS", rows)})
+    assert (reading.boards[0].chip_celsius, reading.boards[0].pcb_celsius) == ((), ())
+    assert reading.boards[1].chip_celsius
+
+
+@pytest.mark.parametrize("number", [None, 7.5, 99, "six"])
+def test_a_list_that_does_not_place_a_board_makes_none_missing(number: Any) -> None:
+    """Which boards there are is then not known, nor what they should give; the total stays."""
+    rows: list[dict[str, Any]] = [{"ID": number}, {}, {}]
+    sound, reading = settled(S9), settled({**S9, DEVS: rows_changed(S9[DEVS], "DEVS", rows)})
+    assert (reading.boards, reading.rate_hs, reading.hashrate_ideal_hs) == ((), sound.rate_hs, None)
+
+
+def test_a_unit_whose_boards_all_stand_does_not_draw_its_limit() -> None:
+    """The tuner's figure is that of its profile."""
+    data = changed(S9[SUMMARY], "SUMMARY", Elapsed=9000, MHS_5s=0.0, MHS_1m=0.0)
+    boards = changed(S9[DEVS], "DEVS", Nominal_MHS=0.0, MHS_5s=0.0, MHS_1m=0.0)
+    reading = settled({**S9, SUMMARY: data, DEVS: boards})
+    assert (reading.mode, reading.rate_hs, reading.power_watts) == (None, 0, None)
+
+
+@pytest.mark.parametrize("clock", [0.6, 6.0])
+def test_a_clock_between_units_is_none(clock: float) -> None:
+    """MHz and Hz are known (O182); what else was meant is not told."""
+    reading = settled({**S9, DEVDETAILS: changed(S9[DEVDETAILS], "DEVDETAILS", Frequency=clock)})
+    assert {board.frequency_hz for board in reading.boards} == {None}
+
+
 # The work mode.
 @pytest.mark.parametrize(
     ("texts", "mode"),
@@ -227,6 +262,8 @@ def test_a_fan_that_turned_and_stands_is_stopped() -> None:
         (("Stable", "Something else"), None),
         (("Stable", "paused"), None),
         (("Waiting",), None),
+        (("Unpaused",), None),
+        (("not paused",), None),
         ((), None),
     ],
 )
@@ -270,11 +307,12 @@ def test_a_unit_that_says_it_is_paused_and_hashes_is_not_believed() -> None:
         (9000, tuner_says("Failed to start"), NOT_READY, None),
         (9000, UNKNOWN, S9[TEMPS], None),
         (9000, UNKNOWN, UNKNOWN, None),
+        (9000, DeadlineError("no answer"), NOT_READY, None),
         (60, UNKNOWN, NOT_READY, None),
     ],
-    ids=["not ready", "tuner never stops", "failure", "ready", "no temps", "starting"],
+    ids=["not ready", "tuner never stops", "failure", "ready", "no temps", "tuner not heard", "starting"],
 )
-def test_boards_that_all_stand(elapsed_s: int, tunerstatus: bytes, temps: bytes, mode: Mode | None) -> None:
+def test_boards_that_all_stand(elapsed_s: int, tunerstatus: Any, temps: bytes, mode: Mode | None) -> None:
     """A unit that is not ready long after its start is paused; without that word, or with a failure's, it is not."""
     reading = settled(paused_unit(elapsed_s=elapsed_s, tunerstatus=tunerstatus, temps=temps))
     assert reading.mode is mode

@@ -14,6 +14,7 @@ from agent.unit.consistency.watts import profile_watts
         (149.9, 200.0, None),
         (0.0, 200.0, None),
         (None, 200.0, None),
+        (0.0, None, None),
         (10.0, None, 3500.0),
         (10.0, 0.0, 3500.0),
     ],

@@ -178,6 +178,36 @@ def test_boards_without_a_slot_hash_all_the_same() -> None:
     assert (reading.rate_hs, len(reading.boards), reading.repairs) == (45e12, 1, ("implausible",))
 
 
+def test_one_board_without_a_slot_halves_no_rate() -> None:
+    """Which board is missing is then not told, and the rate is that of all."""
+    rows = [{"Hashrate": [45e6, 100.0]}, {"Index": 2, "Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll()
+    assert (reading.rate_hs, reading.boards, reading.repairs) == (91e12, (), ("wrong_type",))
+
+
+@pytest.mark.parametrize("index", [1.5, 99, "one"])
+def test_a_slot_that_is_none_is_not_rounded(index: Any) -> None:
+    """Cut off, it would be the board beside it."""
+    rows = [{"Index": index, "Hashrate": [45e6, 100.0]}, {"Index": 2, "Hashrate": [46e6, 100.0]}]
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll()
+    assert (reading.rate_hs, reading.boards) == (91e12, ())
+
+
+def test_a_unit_that_counts_no_board_hashes_nothing() -> None:
+    """An empty list alone says nothing: the count beside it does."""
+    reading = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=[], Session={"Active HBs": 0})}).poll()
+    assert (reading.mode, reading.rate_hs, reading.boards) == (Mode.NORMAL, 0, ())
+    with pytest.raises(UnsupportedReplyError, match="no rate of every board"):
+        EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=[])}).poll()
+
+
+def test_figures_that_are_no_value() -> None:
+    """A temperature of -1, and a clock in GHz."""
+    rows = [{"Index": 1, "Hashrate": [45e6, 100.0], "Temperature": -1, "Core Clock Avg": 0.4875}]
+    (board,) = EpicUnit({**PAGES, SUMMARY_PATH: told(HBs=rows)}).poll().boards
+    assert (board.pcb_celsius, board.frequency_hz) == ((), None)
+
+
 def test_a_build_that_does_not_tell_the_connection() -> None:
     """Whether its pool is in use is not known; that is no dead pool."""
     page_without = EpicUnit({**PAGES, SUMMARY_PATH: told(Stratum={"IsPoolConnected": None})}).poll()

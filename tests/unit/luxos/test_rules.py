@@ -1,6 +1,5 @@
 """The rule of choice, labels of sensors, names of fans, words and events of LuxOS."""
 
-import json
 from typing import Any
 
 import pytest
@@ -181,13 +180,46 @@ def test_events(code: str | None, target: str, fault: Fault | None) -> None:
     assert faults_of(report) == (() if fault is None else (fault,))
 
 
-def test_a_board_of_the_list_without_an_id_is_nowhere() -> None:
-    """Two rows for one slot are one board, and a slot beyond any unit is none."""
+@pytest.mark.parametrize("slot", [None, 1.5, 99, 0, "one"])
+def test_a_list_that_does_not_place_a_board_makes_none_missing(slot: Any) -> None:
+    """Boards are then those of the other reports, without a rate; the total and the profile stay."""
     unit = LuxosUnit(recorded(FOLDER))
-    rows = json.loads(json.dumps(unit.replies["devs"]["DEVS"]))
-    rows[0]["ID"] = None
-    rows += [{**rows[1], "MHS 5s": 1}, {**rows[1], "ID": 99}]
-    unit.replies["devs"]["DEVS"] = rows
+    sound = unit.poll()
+    unit.says("DEVS", "devs", ID=slot)
     reading = unit.poll()
-    assert [board.slot for board in reading.boards] == [0, 1]
-    assert "implausible" in reading.repairs
+    assert [(board.slot, board.hashrate_hs) for board in reading.boards] == [(0, None), (1, None), (2, None)]
+    assert (reading.rate_hs, reading.hashrate_ideal_hs) == (sound.rate_hs, sound.hashrate_ideal_hs)
+    assert "wrong_type" in reading.repairs
+    unit.says("DEVS", "devs", ID="2")
+    assert [board.slot for board in unit.poll().boards if board.hashrate_hs] == [0, 1, 2]
+
+
+def test_two_figures_of_power_are_none() -> None:
+    """Whether they are parts of one, or one twice, is not told."""
+    unit = LuxosUnit(recorded(FOLDER))
+    unit.replies["power"]["POWER"].append({"PSU": True, "Watts": 900})
+    reading = unit.poll()
+    assert (reading.power_watts, reading.power_kind) == (None, None)
+
+
+@pytest.mark.parametrize(("is_of_supply", "watts"), [(False, None), (True, 1051)])
+def test_a_unit_whose_supply_is_off_does_not_draw_its_profile(
+    is_of_supply: bool,  # noqa: FBT001
+    watts: float | None,
+) -> None:
+    """What the supply itself measured stays."""
+    unit = LuxosUnit(recorded(FOLDER))
+    unit.says("POWER", "power", PSU=is_of_supply)
+    unit.says("CONFIG", "config", CurtailMode="Sleep", IsPowerSupplyOn=False)
+    unit.says("SUMMARY", "summary", GHS__5s=0.0)
+    reading = unit.poll()
+    assert (reading.mode, reading.power_watts) == (Mode.SLEEP, watts)
+
+
+@pytest.mark.parametrize("mhz", [0.59, 0, 590e6])
+def test_a_clock_that_is_not_in_mhz_is_none(mhz: float) -> None:
+    """The unit that was meant is not told."""
+    unit = LuxosUnit({**recorded(FOLDER), "devdetails": recorded("s19jpro-luxos-2025")["devdetails"]})
+    unit.says("DEVDETAILS", "devdetails", Frequency=mhz)
+    clocks = [board.frequency_hz for board in unit.poll().boards]
+    assert len([clock for clock in clocks if clock]) == 2

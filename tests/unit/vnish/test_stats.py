@@ -3,11 +3,13 @@
 import json
 
 import pytest
-from vnish_cases import NEW_STATS, OLD_STATS, S9_STATS, S21_PRO, read, stats_with
+from vnish_cases import NEW, NEW_STATS, OLD_STATS, S9_STATS, S21_PRO, polled, read, stats_with
 
 from agent.errors import MalformedReplyError, RefusedError, UnsupportedReplyError
 from agent.unit.reading import Fault, Mode
+from agent.unit.vnish.conversation import STATS
 from agent.unit.vnish.schema import fast_figures
+from agent.unit.vnish.words import label_of
 
 NOTHING = {"GHS__5s": "0.00", "GHS__av": 0.0, "total_rate": 0.0}
 NO_CHAINS = tuple(f"{key}{slot}" for key in ("chain_acn", "chain_state", "chain_rate") for slot in (1, 2, 3))
@@ -114,9 +116,23 @@ def test_a_unit_that_does_not_hash_may_have_no_rate(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["mining", "auto-tuning", "shutting-down", "benchmarking", ""])
 def test_a_unit_that_hashes_must_have_a_rate(state: str) -> None:
-    """Without one the reply is of no known shape."""
+    """Without one, and without that of each board, the reply is of no known shape."""
     with pytest.raises(UnsupportedReplyError, match="no usable GHS 5s"):
-        read(stats_with(state=state, without=("GHS__5s", "total_rate")))
+        read(stats_with(state=state, without=("GHS__5s", "total_rate", "chain_rate2")))
+
+
+def test_boards_that_all_tell_a_rate_make_up_for_a_missing_total() -> None:
+    """Their sum, as of other firmware."""
+    reading, _ = polled({**NEW, STATS: stats_with(without=("GHS__5s", "total_rate"))})
+    assert reading.rate_hs == pytest.approx(173.87e12, rel=1e-3)
+    assert "total_from_boards" in reading.repairs
+
+
+@pytest.mark.parametrize(("key", "value"), [("THS__5s", 173.87094), ("MHS__5s", "173870940"), ("KHS__5s", 173.87094e9)])
+def test_a_rate_in_another_unit_is_read_by_its_key(key: str, value: float | str) -> None:
+    """It is the key that tells the unit."""
+    reading = read(stats_with(without=("GHS__5s", "total_rate"), **{key: value}))
+    assert reading.rate_hs == pytest.approx(173.87094e12)
 
 
 def test_the_total_stands_for_a_rate_that_is_missing() -> None:
@@ -152,6 +168,27 @@ def test_measured_chips_are_not_marked() -> None:
     assert read(OLD_STATS).is_chip_computed
     assert not read(stats_with(temp_chip2="71-58-66-69")).is_chip_computed
     assert not read(stats_with(temp_chip1="", temp_chip2="", temp_chip3="")).is_chip_computed
+
+
+def test_chips_of_a_board_without_a_sensor_are_no_measurement() -> None:
+    """15 C is the sum of nothing and 15; a chip alone cannot be known to be measured, so nothing alarms on it."""
+    reading = read(stats_with(temp_pcb2="0-0-0-0", temp_chip2="15-15-15-15"))
+    assert (reading.boards[1].chip_celsius, reading.is_chip_computed) == ((), True)
+    reading = read(stats_with(temp_pcb2="50-0--1-50", temp_chip2="65-15-15-65"))
+    assert reading.boards[1].pcb_celsius == (50, None, None, 50)
+    assert reading.boards[1].chip_celsius == (65, None, None, 65)
+    alone = read(stats_with(**{f"temp_pcb{slot}": "0" for slot in (1, 2, 3)}, temp_chip1="90-91"))
+    assert (alone.boards[0].chip_celsius, alone.is_chip_computed) == ((90, 91), True)
+    tenths = read(stats_with(temp_pcb1="48.1", temp_chip1="63.1"))
+    assert tenths.is_chip_computed
+
+
+@pytest.mark.parametrize("mhz", [0.495, 4.95, "0.495"])
+def test_a_clock_that_is_not_in_mhz_is_none(mhz: float | str) -> None:
+    """No chip runs at half a megahertz; the unit that was meant is not told."""
+    reading = read(stats_with(freq_avg1=mhz))
+    assert reading.boards[0].frequency_hz is None
+    assert "implausible" in reading.repairs
 
 
 @pytest.mark.parametrize(
@@ -196,6 +233,21 @@ def test_stats_without_an_object_is_malformed(items: object) -> None:
     """It is not read as a unit without figures."""
     with pytest.raises(MalformedReplyError):
         read(json.dumps({"STATUS": [{"STATUS": "S"}], "STATS": items}).encode())
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ("Antminer S21 Pro (vnish)", "VNish"),
+        ("Antminer S19j Pro (88) (VNISH v1.3.4-beta)", "VNish 1.3.4-beta"),
+        ("Antminer S19 (Anthill OS 1.2.7)", "AnthillOS 1.2.7"),
+        ("Antminer S19j Pro (88)", None),
+        ("Antminer S19 (Hydro 1.2)", None),
+    ],
+)
+def test_labels_of_builds(model: str, label: str | None) -> None:
+    """Without a version too; other brackets are the model's own."""
+    assert label_of(model) == label
 
 
 def test_the_firmware_is_read_off_the_model() -> None:
