@@ -1,4 +1,4 @@
-"""`hashsight fleet`: many sites under one address, or their figures once."""
+"""`hashsight fleet`: many sites under one address, their figures once, or a check of the file."""
 
 import asyncio
 import os
@@ -36,13 +36,19 @@ _LEAST_WIDTHS = {"site": 12, "operating": 11, "deployed": 11, "efficiency": 10, 
 """Widths at which names and figures stay whole; the table then fits 80 columns."""
 
 
-def fleet(sites: Path, *, web_config_file: Path | None, once: bool, as_json: bool) -> None:
-    """Serve a fleet until SIGTERM, or print it once."""
+def fleet(sites: Path, *, web_config_file: Path | None, check: bool, once: bool, as_json: bool) -> None:
+    """Serve a fleet until SIGTERM, print it once, or check its file."""
     with exit_codes():
         if as_json and not once:
             raise usage_error("fleet", "--json", "", "--once is needed with it; a running server has /api/v1/fleet")
+        if check and once:
+            raise usage_error("fleet", "--check", "", "not together with --once, which asks the sites")
         forbid_core_dumps()
         setup = load_fleet_setup(sites, web_config_file=web_config_file)
+        if check:
+            fleet_name = setup.config.fleet.name
+            out.print(f"{fleet_name}: {sites_text(len(setup.sites))}; ok", markup=False, soft_wrap=True)
+            return
         if once:
             _print_once(setup, as_json=as_json)
             return

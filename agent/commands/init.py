@@ -59,6 +59,9 @@ file = "/var/lib/hashsight/history.sqlite"
 _PUBLIC: Final = (
     "not a private address; `init --no-scan`, then `scan --any-address` and `ledger import`, take such units"
 )
+_GO_ON: Final = (
+    "set name and networks in {site} if need be, then `hashsight scan` and `hashsight ledger import` add units"
+)
 _SHOWN: Final = 10
 
 
@@ -179,7 +182,7 @@ def _check_folder(folder: Path) -> None:
     """
     taken = [name for name in (SITE, LEDGER, PROPOSAL) if (folder / name).exists()]
     if taken:
-        reason = f"{folder / taken[0]} exists, and no file is replaced; `hashsight scan` looks for more units"
+        reason = f"{folder / taken[0]} exists, and no file is replaced; {_GO_ON.format(site=folder / SITE)}"
         raise usage_error("init", "DIR", str(folder), reason)
     if folder.exists() and not folder.is_dir():
         raise usage_error("init", "DIR", str(folder), "a folder is expected")

@@ -451,7 +451,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
             ;;
         " fleet")
-            [[ $word == -* ]] && words="--sites -s --web.config.file --once --json -h --help" || words=""
+            [[ $word == -* ]] && words="--sites -s --web.config.file --check --once --json -h --help" || words=""
             ;;
         " mqtt")
             [[ $word == -* ]] && words="-h --help" || words="check tail"

@@ -236,6 +236,7 @@ complete -c hashsight -n '__fish_seen_subcommand_from pools; and __fish_seen_sub
 complete -c hashsight -n '__fish_seen_subcommand_from pools; and __fish_seen_subcommand_from suggest' -s h -l help -d 'Show this message and exit.'
 complete -c hashsight -n '__fish_seen_subcommand_from fleet' -l sites -s s -r -F -d 'The fleet\'s sites (TOML); see deploy/fleet.example.toml.'
 complete -c hashsight -n '__fish_seen_subcommand_from fleet' -l web.config.file -r -F -d 'TLS, users and limits, in the form of Prometheus\' exporters; see fleet.web_config_file.'
+complete -c hashsight -n '__fish_seen_subcommand_from fleet' -l check -d 'Read the file and what it names, say what is wrong, and end; no site is asked.'
 complete -c hashsight -n '__fish_seen_subcommand_from fleet' -l once -d 'Ask every site once, print the fleet, and end.'
 complete -c hashsight -n '__fish_seen_subcommand_from fleet' -l json -d 'With --once: print JSON in base units (H/s, s).'
 complete -c hashsight -n '__fish_seen_subcommand_from fleet' -s h -l help -d 'Show this message and exit.'

@@ -94,3 +94,17 @@ def test_mistakes_end_with_status_2(tmp_path: Path) -> None:
     result = run(app, ["fleet", "--sites", _file(tmp_path, site("a", "http://agent")), "--json"])
     assert result.exit_code == 2
     assert result.stderr.startswith("fleet: --json: --once is needed with it")
+
+
+def test_a_check_asks_no_site(tmp_path: Path) -> None:
+    """A sound file gives the number of its sites; a mistake in it ends with status 2, and so does --once beside it."""
+    with unused() as (host, port):
+        path = _file(tmp_path, site("a", f"http://{host}:{port}"), site("b", f"http://{host}:{port}/b"))
+        result = run(app, ["fleet", "--sites", path, "--check"])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "west: 2 sites; ok\n", "")
+    result = run(app, ["fleet", "--sites", path, "--check", "--once"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("fleet: --check: not together with --once")
+    result = run(app, ["fleet", "--sites", _file(tmp_path, site("a", "ftp://agent")), "--check"])
+    assert result.exit_code == 2
+    assert "site[0].url = 'ftp://agent'" in result.stderr

@@ -274,7 +274,7 @@ async def test_a_site_is_never_replaced(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("mine", encoding="utf-8")
     result = await init(tmp_path, *SITE, "--network", "10.0.0.0/24", "--no-scan")
     assert result.exit_code == 2
-    assert f"{tmp_path / name} exists, and no file is replaced" in result.stderr
+    assert f"{tmp_path / name} exists, and no file is replaced; set name and networks in {tmp_path}" in result.stderr
     assert files_in(tmp_path) == [name]
 
 
