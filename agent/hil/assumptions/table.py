@@ -36,6 +36,8 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A212": "about what the simulators show; its replies are in the fact",
     "A213": "about what the simulators show; its replies are in the fact",
     "A214": "about what some server may do",
+    "A215": "needs a switch of the unit's pools",
+    "A216": "needs a turn of the maker's pool",
     "A210": "about units of other makes",
     "A140": "a recording sends nothing behind a request",
     "A155": "about units of firmware that the simulators do not know",

@@ -17,7 +17,7 @@ from agent.unit.antminer.temperatures import Temperatures, sort_temperatures
 from agent.unit.braiins import boards as braiins_boards
 from agent.unit.braiins import conversation as braiins
 from agent.unit.braiins import devs as braiins_devs
-from agent.unit.cgminer import bounded, pools, summary, version
+from agent.unit.cgminer import bounded, pools, pools_shape, summary, version
 from agent.unit.luxos import assembly as luxos
 from agent.unit.luxos import boards as luxos_boards
 from agent.unit.reading import BoardReading, Identity, Mode, PoolReading, ShareReading, UnitReading
@@ -207,7 +207,7 @@ DEFECTS = (
     _defect("a minute's window for 5 s", _seeded(braiins, "MINUTE_S", 5.0), "short_window_s", BRAIINS, S9),
     _defect(
         "rejected for accepted difficulty",
-        _made(PoolReading, _moved("difficulty_accepted", "difficulty_rejected"), pools),
+        _made(PoolReading, _moved("difficulty_accepted", "difficulty_rejected"), pools, pools_shape),
         "pools[0].difficulty_accepted",
         *(*HASHING, BRAIINS, S9),
     ),
