@@ -4,7 +4,6 @@ import asyncio
 import base64
 import gzip
 import re
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from agent.exporters.web.listener import SECURITY_HEADERS
 from agent.fleet import passing
 from agent.fleet.answers import schema
 from agent.fleet.watch import Watch
+from agent.tls import client_context
 
 HTML = "200 OK\r\nContent-Type: text/html; charset=utf-8"
 PAGE = b"<!doctype html><title>the agent's page</title>"
@@ -360,7 +360,7 @@ async def test_the_door_stands_before_everything(tmp_path: Path) -> None:
         setup = fleet_setup(tmp_path, site("a", agent.url), fleet='web_config_file = "web.yml"\n')
         async with served(setup) as (_, plain):
             base = str(plain._base_url).replace("http:", "https:")
-            tls = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            tls = client_context(tmp_path / "ca.pem")
             async with aiohttp.ClientSession(base, connector=aiohttp.TCPConnector(ssl=tls)) as client:
                 for path in ("/", "/api/v1/fleet", "/sites/a/"):
                     async with client.get(path) as refused:

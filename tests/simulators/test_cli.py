@@ -301,7 +301,7 @@ def test_the_shipped_scenarios_are_a_table() -> None:
     assert result.exit_code == 0
     line = next(line for line in result.output.splitlines() if line.startswith("october-2025"))
     assert line.split()[1:3] == ["31d", "250"]
-    assert len(result.output.splitlines()) == 15
+    assert len(result.output.splitlines()) == 16
 
 
 def test_a_farm_comes_from_a_file(tmp_path: Path) -> None:

@@ -326,7 +326,7 @@ def test_declaring_an_event_renames_sleepers_at_the_next_figures() -> None:
     assert one.refresh(at=AT + 1, clock_s=1.0) == []
     one.curtailments = Curtailments(events=[replace(EVENT, start=AT, end=None, is_started=True)])
     changes = one.refresh(at=AT + 2, clock_s=2.0)
-    assert [(status.entry.unit_id, status.state, before) for status, before in changes] == [
+    assert [(status.entry.unit_id, status.state, before.state) for status, before in changes] == [
         ("u1", UnitState.CURTAILED, UnitState.STOPPED)
     ]
     assert one.refresh(at=AT + 3, clock_s=3.0) == []
@@ -374,7 +374,7 @@ def test_the_end_of_restoring_renames_sleepers_at_the_next_figures() -> None:
     one = tracker(EVENT)
     polled(one, END + RESTORE_S - 1, **ASLEEP)
     [(status, before)] = one.refresh(at=END + RESTORE_S, clock_s=END + RESTORE_S - AT)
-    assert (before, status.state, status.unrestored) == (UnitState.CURTAILED, UnitState.STOPPED, EVENT)
+    assert (before.state, status.state, status.unrestored) == (UnitState.CURTAILED, UnitState.STOPPED, EVENT)
 
 
 @pytest.mark.parametrize("step_s", [-86400.0, -600.0, 600.0, 86400.0])
