@@ -216,11 +216,10 @@ def test_part_4_of_the_guide_word_by_word(booted: BareDebian, newer: Path) -> No
     put(booted, newer)
     before = booted.path("/etc/prometheus/prometheus.yml")
     part = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("**4. ")[2].partition("**5. ")[0]
-    commands = re.findall(r"^    (.*)$", part, re.MULTILINE)
-    script = "\n".join(command for command in commands if not command.startswith("ss "))
-    script = script.replace("apt-get install", "apt-get install -y")
-    script = script.replace("YOUR-GRAFANA", "grafana.mine.net").replace("YOUR-RUNBOOKS", "runbooks.mine.net")
-    booted.run("sh", "-ec", script)
+    part = part.replace("apt-get install", "apt-get install -y")
+    part = part.replace("YOUR-GRAFANA", "grafana.mine.net").replace("YOUR-RUNBOOKS", "runbooks.mine.net")
+    typed, _, tried = part.partition("    ss -ltn")
+    booted.run("sh", "-ec", "\n".join(re.findall(r"^    (.*)$", typed, re.MULTILINE)))
     assert "job_name: hashsight" not in before.read_text(encoding="utf-8")
     for port, path in ((9090, "-/ready"), (9093, "-/ready")):
         booted.until(PYTHON, "-c", f"from urllib.request import urlopen; urlopen('http://127.0.0.1:{port}/{path}')")
@@ -230,3 +229,6 @@ def test_part_4_of_the_guide_word_by_word(booted: BareDebian, newer: Path) -> No
     ports = {int(port, 16) for _, port in found}
     assert ports >= {9090, 9093}
     assert [(address, int(port, 16)) for address, port in found if address != "0100007F"] == []
+    booted.run("sh", "-ec", "\n".join(re.findall(r"^    ((?:amtool|  ).*)$", tried, re.MULTILINE)))
+    alerts = booted.run("amtool", "alert", "query", "--alertmanager.url=http://127.0.0.1:9093").said
+    assert "MiningContainerDark" in alerts
