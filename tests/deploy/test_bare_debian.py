@@ -191,9 +191,9 @@ def test_under_a_running_systemd(booted: BareDebian, package: Path, newer: Path,
         ledger.write_text(f"{sound}u13,S21,200,8.8.8.8\n", encoding="utf-8")
         booted.run("systemctl", "reload", "hashsight", status=1)
         journal = booted.run("journalctl", "-u", "hashsight", "--no-pager").said
-        assert (
-            f"{LEDGER}: line {sound.count(chr(10)) + 1}: 17 cells are expected, as in the header; here are 4" in journal
-        )
+        (header,) = re.findall(r"^unit_id,.*$", sound, re.MULTILINE)
+        line, cells = sound.count("\n") + 1, header.count(",") + 1
+        assert f"{LEDGER}: line {line}: {cells} cells are expected, as in the header; here are 4" in journal
         ledger.write_text(sound, encoding="utf-8")
         assert (shown("ActiveState"), shown("MainPID"), polled(booted)) == ("active", first, 12)
 
@@ -216,11 +216,10 @@ def test_part_4_of_the_guide_word_by_word(booted: BareDebian, newer: Path) -> No
     put(booted, newer)
     before = booted.path("/etc/prometheus/prometheus.yml")
     part = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("**4. ")[2].partition("**5. ")[0]
-    commands = re.findall(r"^    (.*)$", part, re.MULTILINE)
-    script = "\n".join(command for command in commands if not command.startswith("ss "))
-    script = script.replace("apt-get install", "apt-get install -y")
-    script = script.replace("YOUR-GRAFANA", "grafana.mine.net").replace("YOUR-RUNBOOKS", "runbooks.mine.net")
-    booted.run("sh", "-ec", script)
+    part = part.replace("apt-get install", "apt-get install -y")
+    part = part.replace("YOUR-GRAFANA", "grafana.mine.net").replace("YOUR-RUNBOOKS", "runbooks.mine.net")
+    typed, _, tried = part.partition("    ss -ltn")
+    booted.run("sh", "-ec", "\n".join(re.findall(r"^    (.*)$", typed, re.MULTILINE)))
     assert "job_name: hashsight" not in before.read_text(encoding="utf-8")
     for port, path in ((9090, "-/ready"), (9093, "-/ready")):
         booted.until(PYTHON, "-c", f"from urllib.request import urlopen; urlopen('http://127.0.0.1:{port}/{path}')")
@@ -230,3 +229,6 @@ def test_part_4_of_the_guide_word_by_word(booted: BareDebian, newer: Path) -> No
     ports = {int(port, 16) for _, port in found}
     assert ports >= {9090, 9093}
     assert [(address, int(port, 16)) for address, port in found if address != "0100007F"] == []
+    booted.run("sh", "-ec", "\n".join(re.findall(r"^    ((?:amtool|  ).*)$", tried, re.MULTILINE)))
+    alerts = booted.run("amtool", "alert", "query", "--alertmanager.url=http://127.0.0.1:9093").said
+    assert "MiningContainerDark" in alerts
