@@ -23,7 +23,7 @@ LEDGER = (
 )
 BUILD_S = 120
 GRAFANA_PARTS = ("dashboards", "rules", "runbooks", "provisioning/dashboards", "provisioning/datasources")
-DEPLOYED = ("*.example.*", "*.service", "prometheus*.yml", "alertmanager.*", "mosquitto.*")
+DEPLOYED = ("*.example.*", "*.service", "prometheus*.yml", "alertmanager.*", "mosquitto.*", "telegraf.conf")
 
 
 @pytest.fixture(scope="module")
