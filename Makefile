@@ -30,7 +30,7 @@ ANSIBLE := $(VENV)/ansible
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev programs programs-slow demo stack test test-slow test-abuse hil lint format check deb wheel audit bench bench-compare bench-fleet bench-steady bench-hour bench-scan bench-soak bench-moonshot compare-golden lock clean
