@@ -94,7 +94,7 @@ def test_a_units_page_is_on_its_own_sites_agent(tmp_path: Path) -> None:
     series = {
         'miner_agent_web_info{site="n",url="https://n"}': 1,
         'miner_agent_web_info{site="s",url="https://s",instance="a"}': 1,
-        'miner_agent_web_info{site="s",url="https://t",instance="b"}': 1,
+        'miner_agent_web_info{site="s",url="https://s",instance="b"}': 1,
         **{f'{HOTTEST_CHIPS}{{site="{site}",container="C1",unit="u1",host="h"}}': 70 for site in "ns"},
     }
     expected = [
