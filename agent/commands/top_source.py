@@ -76,7 +76,7 @@ async def _beside(work: Callable[[], T]) -> T:
             result = work()
         except Exception as raised:  # noqa: BLE001 - handed to the caller
             error = raised
-        # After the end of the loop nobody waits for it.
+        # After the end of the loop no task waits for it.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 
