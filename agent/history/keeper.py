@@ -10,11 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from agent.errors import HistoryError
+from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.future import SetAside
 from agent.history.health import Health
@@ -40,7 +41,9 @@ class _Pending(NamedTuple):
 
     site: Values | None = None
     container: tuple[str, Values] | None = None
+    owner: tuple[str, Values] | None = None
     change: Change | None = None
+    fact: Fact | None = None
 
 
 class History:
@@ -90,6 +93,20 @@ class History:
     def record_container(self, container: str, row: Row) -> None:
         """Queue one row of a container."""
         self._add(_Pending(container=(container, row.values())))
+
+    def record_owner(self, owner: str, row: Row) -> None:
+        """Queue one row of an owner."""
+        self._add(_Pending(owner=(owner, row.values())))
+
+    def record_fact(self, kind: str, at: float, **body: Any) -> None:
+        """Queue a fact for the chain.
+
+        Args:
+            kind: Its name.
+            at: Unix time, s.
+            body: Its fields, JSON's types only.
+        """
+        self._add(_Pending(fact=Fact(kind, int(at), body)))
 
     def record_change(self, change: Change) -> None:
         """Queue a change: a unit entered or left a state."""
@@ -199,7 +216,9 @@ class History:
         file.write(
             site=(item.site for item in batch if item.site is not None),
             containers=(item.container for item in batch if item.container is not None),
+            owners=(item.owner for item in batch if item.owner is not None),
             changes=(item.change for item in batch if item.change is not None),
+            facts=(item.fact for item in batch if item.fact is not None),
             repairs=repairs.values(),
             pool_credits=credits_.values(),
         )

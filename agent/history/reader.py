@@ -5,12 +5,13 @@
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
+from agent.history.chain.links import Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
@@ -197,6 +198,31 @@ class HistoryReader:
             Change(unit_id=unit_id, state=state, why=why, since=since, until=until)
             for state, why, since, until in found
         ]
+
+    def facts(self, start: float = -math.inf, end: float = math.inf, *, kinds: Collection[str] = ()) -> Iterator[Fact]:
+        """Yield the chain's facts of [start, end), by their Unix times, s.
+
+        Args:
+            start: Unix time, s.
+            end: Unix time, s.
+            kinds: Only these; empty for all.
+        """
+        query = "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ? ORDER BY at, seq"
+        with (
+            HISTORY.translated(self.path),
+            closing(self._connection.execute(query, (LinkKind.FACT, start, end))) as found,
+        ):
+            for at, body in found:
+                fact = fact_of(at, body)
+                if not kinds or fact.kind in kinds:
+                    yield fact
+
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the chain's links behind number `after`, in their order."""
+        query = "SELECT seq, kind, at, digest, containers, body FROM chain WHERE seq > ? ORDER BY seq"
+        with HISTORY.translated(self.path), closing(self._connection.execute(query, (after,))) as found:
+            for seq, kind, *rest in found:
+                yield Link(seq, LinkKind(kind), *rest)
 
     def interrupt_after(self, seconds: float, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""

@@ -50,6 +50,13 @@ _FIGURES = """
     delivered_hs REAL
 """
 
+# The columns of version 4, for a table that is made then.
+_FIGURES_5 = f"""{_FIGURES.replace("watts_reported", "watts_estimated")},
+    watts_measured REAL NOT NULL DEFAULT 0.0,
+    judged_s REAL NOT NULL DEFAULT 0.0,
+    diverted_hs REAL
+"""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
@@ -130,7 +137,35 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    # Owners' rows, and the chain over everything a statement rests on. Rows that are there already are sealed as they
+    # are found, by the first writer.
+    (
+        f"""
+        CREATE TABLE owners (
+            at INTEGER, owner INTEGER, {_FIGURES_5}, PRIMARY KEY (at, owner)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE chain (
+            seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at INTEGER NOT NULL,
+            digest BLOB, containers BLOB, body TEXT
+        )
+        """,
+        "CREATE INDEX chain_facts ON chain (at) WHERE body IS NOT NULL",
+        """
+        CREATE TABLE heads (
+            seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL, signature BLOB
+        )
+        """,
+        """
+        CREATE VIEW owner_rows AS
+        SELECT names.name AS owner_name, owners.* FROM owners JOIN names ON names.id = owners.owner
+        """,
+    ),
 )
+CHAIN_SINCE = 5
+"""The version from which files have a chain and owners' rows."""
+
 _UNJUDGED = {"judged_s": "0.0", "diverted_hs": "NULL"}
 
 EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {

@@ -19,12 +19,14 @@ from agent.errors import HistoryError
 from agent.files.lock import FileLock
 from agent.files.sqlite import connect, transaction, used_bytes
 from agent.files.sqlite import set_aside as set_file_aside
+from agent.history.chain.book import ChainBook
+from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit, all_credits, drop_credits, write_credits
 from agent.history.future import SetAside, bring_back, set_aside
 from agent.history.minutes import COLUMNS, MINUTE_S, PARTIAL, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader
 from agent.history.repairs import all_repairs, drop_repairs, write_repairs
-from agent.history.schema import BUSY_S, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
+from agent.history.schema import BUSY_S, CHAIN_SINCE, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
 from agent.history.state_changes import Change
 from agent.site.repairs.entries import RepairEntry
 
@@ -43,6 +45,7 @@ ASIDE_KEPT = 3
 _PLACES = ", ".join("?" * len(COLUMNS))
 _ADD_SITE = f"INSERT INTO site ({NAMES}) VALUES ({_PLACES}) ON CONFLICT DO NOTHING"
 _ADD_CONTAINER = f"INSERT INTO containers ({NAMES}, container) VALUES ({_PLACES}, ?) ON CONFLICT DO NOTHING"
+_ADD_OWNER = f"INSERT INTO owners ({NAMES}, owner) VALUES ({_PLACES}, ?) ON CONFLICT DO NOTHING"
 _ADD_CHANGE = (
     "INSERT INTO changes (since, unit, until, state, why) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET until = excluded.until, state = excluded.state, why = excluded.why"
@@ -53,11 +56,24 @@ _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE
 class HistoryWriter(HistoryReader):
     """An open history file that only this process writes. Open it with `write_history`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: FileLock, *, version: int = len(MIGRATIONS)
+    ) -> None:
         super().__init__(path, connection)
         self._lock = lock
         self._inode = path.stat().st_ino
         self._numbers: dict[str, int] = {}
+        self._chain: ChainBook | None = None
+        if version >= CHAIN_SINCE:
+            with HISTORY.translated(path):
+                self._chain = ChainBook(connection)
+            with self._transaction():
+                self._chain.begin()
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link of the chain, and its hash in hexadecimal."""
+        return (0, "") if self._chain is None else (self._chain.seq, self._chain.hash)
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -96,18 +112,20 @@ class HistoryWriter(HistoryReader):
         *,
         site: Iterable[Values] = (),
         containers: Iterable[tuple[str, Values]] = (),
+        owners: Iterable[tuple[str, Values]] = (),
         changes: Iterable[Change] = (),
         repairs: Iterable[RepairEntry] = (),
         pool_credits: Iterable[PoolCredit] = (),
+        facts: Iterable[Fact] = (),
     ) -> None:
-        """Add rows, changes, entries of the walk list and windows of pools, all or none.
+        """Add rows, changes, entries of the walk list, windows of pools and facts, all or none.
 
-        A minute that exists gains the seconds it lacks.
+        A minute that exists gains the seconds it lacks. All but the walk list becomes part of the chain.
 
         Raises:
             HistoryError: If nothing was written.
         """
-        with self._transaction():
+        with self._transaction(facts):
             for values in site:
                 if not self._connection.execute(_ADD_SITE, values).rowcount:
                     self._merge(values, "site", "at = ?", (values[0],))
@@ -115,6 +133,10 @@ class HistoryWriter(HistoryReader):
                 number = self._number(container)
                 if not self._connection.execute(_ADD_CONTAINER, (*values, number)).rowcount:
                     self._merge(values, "containers", "at = ? AND container = ?", (values[0], number))
+            for owner, values in owners:
+                number = self._number(owner)
+                if not self._connection.execute(_ADD_OWNER, (*values, number)).rowcount:
+                    self._merge(values, "owners", "at = ? AND owner = ?", (values[0], number))
             for each in changes:
                 numbers = (self._number(each.unit_id), each.until, self._number(each.state), self._number(each.why))
                 self._connection.execute(_ADD_CHANGE, (each.since, *numbers))
@@ -192,6 +214,8 @@ class HistoryWriter(HistoryReader):
             aside = set_aside(self._connection, now)
             if self._is_past(oldest):
                 self._drop_rows("site", oldest, TIDY_SPAN_S)
+                if self._chain is not None:
+                    self._drop_rows("owners", oldest, TIDY_SPAN_S)
                 self._drop_rows("containers", oldest, TIDY_SPAN_S)
                 self._drop_changes(oldest)
                 drop_repairs(self._connection, oldest, at_most=TIDY_CHANGES)
@@ -215,7 +239,10 @@ class HistoryWriter(HistoryReader):
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
         if first is not None and first < before:
-            self._connection.execute(f"DELETE FROM {table} WHERE at < ?", (min(before, first + span_s),))
+            until = math.ceil(min(before, first + span_s))
+            self._connection.execute(f"DELETE FROM {table} WHERE at < ?", (until,))
+            if self._chain is not None:
+                self._chain.dropped(table, until)
 
     def _drop_changes(self, before: float) -> None:
         self._connection.execute(
@@ -251,6 +278,8 @@ class HistoryWriter(HistoryReader):
             mean = mean_values(rows, at=start, span_s=end - start)
             if mean is not None:
                 self._connection.execute(_ADD_CONTAINER, (*mean, container))
+        if self._chain is not None:
+            self._chain.compacted(start, end)
 
     def salvage(self, damaged: Path) -> int:
         """Copy the readable rows of a damaged file, from either end up to the damage.
@@ -302,13 +331,18 @@ class HistoryWriter(HistoryReader):
         return len(sound)
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, facts: Iterable[Fact] = ()) -> Iterator[None]:
         try:
             with HISTORY.translated(self.path), transaction(self._connection):
                 yield
+                if self._chain is not None:
+                    self._chain.seal(facts)
         except BaseException:
-            # The rollback also removed names that this transaction inserted.
+            # The rollback also removed names and links that this transaction inserted.
             self._numbers.clear()
+            if self._chain is not None:
+                with suppress(sqlite3.Error):
+                    self._chain.reload()
             raise
 
 
@@ -369,7 +403,7 @@ def write_history(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATION
                 for statement in statements:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
-        return HistoryWriter(path, connection, lock)
+        return HistoryWriter(path, connection, lock, version=len(migrations))
 
 
 def move_aside(path: Path, *, now: float) -> Path:
