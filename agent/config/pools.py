@@ -20,7 +20,7 @@ _Workers = Annotated[tuple[Annotated[str, parsed((), parse_text_pattern)], ...],
 
 
 class _Destinations(Section):
-    """What both lists say of a destination.
+    """Fields that both lists give of a destination.
 
     Attributes:
         name: Name of the entry, and label value.

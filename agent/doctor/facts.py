@@ -1,4 +1,4 @@
-"""What was read of machine, network and neighbours: values that judgements are made of. Pure."""
+"""Facts about machine, network and neighbours, from which judgements are made. Pure."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Clock(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the site asks of the machine.
+    """Demands of the site on the machine.
 
     Attributes:
         units: Units deployed now.
@@ -130,7 +130,7 @@ class Neighbour(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What Prometheus says about this agent: None for a Prometheus that does not scrape its address.
+    """Prometheus' account of this agent: None for a Prometheus that does not scrape its address.
 
     Attributes:
         health: Prometheus' word: ``up``, ``down`` or ``unknown``.
@@ -160,7 +160,7 @@ class Port(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """What runs: Python, hashsight and packages by name; None for one that is not installed."""
+    """Versions that run: Python, hashsight and packages by name; None for one that is not installed."""
 
     python: tuple[int, int, int]
     hashsight: str

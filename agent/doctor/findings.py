@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Level(StrEnum):
-    """How a thing is; only ``bad`` makes the command fail."""
+    """Severity of a finding; only ``bad`` makes the command fail."""
 
     OK = "ok"
     NOTE = "note"
@@ -13,7 +13,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What was found about one thing.
+    """One finding about one thing.
 
     Attributes:
         check: The thing, from a closed list: ``network``, ``clock``.

@@ -1,4 +1,4 @@
-"""What facts about machine and neighbours mean for a site, and what to do about them. Pure."""
+"""Judgements of facts about machine and neighbours, each with its remedy. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -23,7 +23,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
-    """What the first page shows of the past.
+    """The course of the past for the first page.
 
     Attributes:
         day: The last 24 hours.

@@ -29,12 +29,12 @@ LEAST_MAX_AGE_S = 1800.0
 STANDBY_LOOK_S = 5.0
 
 LOOK_S = 30.0
-"""How often a key file is looked at while its key is refused."""
+"""Interval at which a key file is read again while its key is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all accounts share.
+    """Settings that all accounts share.
 
     Attributes:
         session: For requests; of `new_session`.
@@ -91,7 +91,7 @@ class Account:
 
     @property
     def state(self) -> AccountState:
-        """What is known of it now."""
+        """Current knowledge of the account."""
         latest = self._latest
         age_s = None if latest is None else max(0.0, self._clock() - self._ended_s)
         return AccountState(

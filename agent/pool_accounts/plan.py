@@ -1,4 +1,4 @@
-"""What is asked of a pool and where the figures stand in its answer: data, for presets and for kind ``http`` alike."""
+"""Requests to a pool and the places of figures in its answers: data, for presets and for kind ``http`` alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -98,7 +98,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How one account is read.
+    """The way one account is read.
 
     Attributes:
         title: The pool's name for people.

@@ -29,7 +29,7 @@ _MILLISECONDS_FROM = 1e11
 
 
 class Credited(NamedTuple):
-    """What a pool says of now.
+    """A pool's figures of now.
 
     Attributes:
         at: Unix time at which its windows end, s.

@@ -25,14 +25,14 @@ from agent.slices import Slices
 log = structlog.get_logger("agent.pool_accounts")
 
 ACCOUNTS_EVERY_S = 60.0
-"""How often units are summed by account, where there are several: between two, a unit hardly changes its account."""
+"""Interval at which units are summed by account, where there are several: a unit rarely changes its account."""
 
 UNITS_PER_SLICE = 500
 READ_S = 10.0
 
 
 class Credited:
-    """What pools credit, compared each round.
+    """Credited hashrate, compared each round.
 
     Args:
         accounts: The accounts that are read.

@@ -28,7 +28,7 @@ WHYS: Final = ("start", "ended", "nonsense", "flood", "deadline", "memory", "age
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a process is replaced.
+    """Conditions for replacing a process.
 
     Attributes:
         deadline_s: An answer takes longer than this, s.

@@ -83,7 +83,7 @@ class Standby:
 
     @property
     def _within_s(self) -> float:
-        """How long the primary may take for an answer, s."""
+        """Deadline for the primary's answer, s."""
         return min(LONGEST_ANSWER_S, self._interval_s / 2)
 
     @property

@@ -58,7 +58,7 @@ class RefusedOrderError(PrimaryError):
 
 
 class Answer(NamedTuple):
-    """What the primary said of itself.
+    """The primary's report of itself.
 
     Attributes:
         has_figures: True if its figures may be believed.

@@ -1,4 +1,4 @@
-"""What pools credit, in words: tiles for the page. Accounts have their configured names."""
+"""Credited hashrate in words: tiles for the page. Accounts have their configured names."""
 
 from agent.site.credited.account import AccountCredit
 from agent.site.credited.verdict import Verdict

@@ -13,7 +13,7 @@ CLASS_WORDS: Mapping[PoolClass, str] = {
     PoolClass.IDLE: "none: it sends no work",
     PoolClass.UNKNOWN: "not known",
 }
-"""What each class of destination is, after "works for" or as the value of a fact."""
+"""Words for each class of destination, after "works for" or as the value of a fact."""
 
 
 def diverted_text(units: int, hashrate_hs: float, addresses: int | None = None) -> str:

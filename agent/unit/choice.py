@@ -54,7 +54,7 @@ _DOUBTFUL: Final = (
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
-    """What a unit said of itself.
+    """A unit's words about itself.
 
     Attributes:
         version: Its answer to `version`, also one that refuses; None if it is no reply.

@@ -26,7 +26,7 @@ _HEADER = "Authorization"
 
 @dataclass(slots=True)
 class _Request:
-    """What the middleware reads and changes of a request."""
+    """Fields of a request that the middleware reads and changes."""
 
     method: str
     url: URL
@@ -36,7 +36,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """What the middleware reads of a response."""
+    """Fields of a response that the middleware reads."""
 
     status: int
     headers: Mapping[str, str]

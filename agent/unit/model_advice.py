@@ -1,4 +1,4 @@
-"""What to do about a machine that the catalogue does not have: the row to add to a site's own catalogue file."""
+"""Advice for a machine that the catalogue does not have: the row to add to a site's own catalogue file."""
 
 import csv
 import io

@@ -38,7 +38,7 @@ COOLINGS = frozenset({"air", HYDRO, "immersion"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """What all bins of a model share; None where no source gives it.
+    """Fields that all bins of a model share; None where no source gives it.
 
     Attributes:
         model: Commercial model without the maker, e.g. ``S21``, ``Whatsminer M50S``.

@@ -36,7 +36,7 @@ class Mode(StrEnum):
 
 
 class PowerKind(StrEnum):
-    """How a unit knows the watts it reports: its power supply measures them, or its firmware works them out."""
+    """Source of the watts that a unit reports: its power supply measures them, or its firmware works them out."""
 
     MEASURED = "measured"
     ESTIMATED = "estimated"

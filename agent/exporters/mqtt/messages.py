@@ -114,7 +114,7 @@ class PoolSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreditedFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pool says it credits to one account of the configuration.
+    """A pool's word on what it credits to one configured account.
 
     Attributes:
         name: The account's name in the configuration.

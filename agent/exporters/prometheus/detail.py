@@ -1,4 +1,4 @@
-"""How much of single units is exported: what a Prometheus pays for is series, and units make nearly all of them."""
+"""Detail of single units in the export: a Prometheus pays for series, and units make nearly all of them."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal

@@ -18,7 +18,7 @@ HASHES_PER_THS_HOUR = HS_PER_THS * 3600
 
 
 class SaidAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator said.
+    """An operator's remark.
 
     Attributes:
         by: The operator's name.

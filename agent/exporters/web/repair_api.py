@@ -29,7 +29,7 @@ PATH = "/api/v1/repairs"
 
 
 class RepairOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an operator says about an entry: a note, that it was seen, or both.
+    """An operator's remark on an entry: a note, that it was seen, or both.
 
     Attributes:
         by: The operator's name; not needed of one who logged in by name.

@@ -27,7 +27,7 @@ class LossAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MismatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How a unit differs from its row in the ledger.
+    """Differences of a unit from its row in the ledger.
 
     Attributes:
         model: The model that it answers as; null if that is its row's.

@@ -1,4 +1,4 @@
-"""What the map, the walk list and the wall show: collected on the event loop, drawn in a thread."""
+"""Content of the map, the walk list and the wall: collected on the event loop, drawn in a thread."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace

@@ -12,7 +12,7 @@ _MAX_VALUE = 60
 
 
 class Verdict(StrEnum):
-    """What a recording says of an assumption, for this unit and firmware.
+    """A recording's verdict on an assumption, for this unit and firmware.
 
     Attributes:
         REFUTED: Some reply contradicts it.

@@ -101,7 +101,7 @@ class Sample(NamedTuple):
 
     @property
     def at_s(self) -> float:
-        """When it was asked, s."""
+        """Time of the request, s."""
         return self.row.exchange.at_s
 
 

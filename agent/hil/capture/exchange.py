@@ -29,7 +29,7 @@ _REFUSED: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a recorder waits, s.
+    """Deadlines of a recorder, s.
 
     Attributes:
         connect_s: For a connection.

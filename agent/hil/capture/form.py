@@ -48,7 +48,7 @@ _MOMENT: Final = re.compile(r"moments/[0-9]{2,4}-[a-z_]+")
 
 
 class Ending(StrEnum):
-    """How a reply ended."""
+    """End of a reply."""
 
     NUL_CLOSE = "nul_close"
     """With a NUL, and then the unit closed the connection, as stock firmware does."""
@@ -152,7 +152,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How long one reply took.
+    """Duration of one reply.
 
     Attributes:
         request: As in the manifest.

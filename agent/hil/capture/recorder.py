@@ -55,7 +55,7 @@ _REPLY_MARK: Final = b'"STATUS"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How a unit is recorded.
+    """Settings for recording a unit.
 
     Attributes:
         endpoint: Address and port of its API.

@@ -20,7 +20,7 @@ LookResult = Literal["done", "failed"]
 
 
 class MachineKind(StrEnum):
-    """How a machine that answers stands to the ledger.
+    """Relation of a machine that answers to the ledger.
 
     Attributes:
         UNLISTED: A unit of any make, and neither its address nor its identity is in the ledger.

@@ -27,7 +27,7 @@ class Spot(NamedTuple):
 
 
 class Answer(StrEnum):
-    """What a press led to."""
+    """Outcome of a press."""
 
     PLACED = "placed"
     AGAIN = "again"

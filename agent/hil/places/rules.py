@@ -32,7 +32,7 @@ _FORMS: Final = "10.20.{container}.{slot}, worker:REGEX or mac:FILE.csv"
 
 
 class Subject(NamedTuple):
-    """What rules know of a unit.
+    """A unit as rules know it.
 
     Attributes:
         host: Its address.

@@ -26,7 +26,7 @@ BLANK: Final = "\0"
 
 
 class Way(StrEnum):
-    """How a text is replaced."""
+    """The replacement of a text."""
 
     ATOMS = "each run of letters and digits, but the ending of a host name"
     OPAQUE = "each run of anything but blanks, hyphens, underscores and dots, but the ending of a host name"

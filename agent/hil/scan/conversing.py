@@ -70,7 +70,7 @@ async def run(client: Client, endpoint: Endpoint, begin: Callable[[], Generator[
 
 @dataclass
 class Ear:
-    """Whether a unit has answered a request yet."""
+    """True once the unit has answered a request."""
 
     has_heard: bool = False
 

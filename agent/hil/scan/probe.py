@@ -54,7 +54,7 @@ _LEAST_OPEN: Final = 16
 
 
 class Tally(msgspec.Struct):
-    """How far a scan has come.
+    """Progress of a scan.
 
     Attributes:
         addresses: In the ranges.

@@ -36,7 +36,7 @@ _LEAST: Final = 8
 
 
 class ScanOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to scan.
+    """Settings of a scan.
 
     Attributes:
         port: The API's.

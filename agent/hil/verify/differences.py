@@ -26,7 +26,7 @@ class Kind(StrEnum):
     """The same keys in another order."""
     WHITE_SPACE = "white space"
     FRAMING = "framing"
-    """How the reply ended."""
+    """End of the reply."""
     FIGURE = "figure"
     """A figure of the agent's reading."""
     CHECK = "check"

@@ -20,7 +20,7 @@ LATER: Final = f"{form.MOMENTS}/01-later"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """How often a unit is looked at.
+    """Intervals at which a unit is looked at.
 
     Attributes:
         polls: Polls between a first and a second look; 0 for one look alone.

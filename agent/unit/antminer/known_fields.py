@@ -170,4 +170,4 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "version": _with_aside(_report("VERSION", version.KEYS_READ), not_read.VERSION),
     "page get_system_info": _with_aside(Shape(names=webpage.KEYS_READ), not_read.SYSTEM_INFO),
 }
-"""What is known of every report but `stats`, by its name. Of `pools` only the legacy dialect is asked."""
+"""Known fields of every report but `stats`, by its name. Of `pools` only the legacy dialect is asked."""

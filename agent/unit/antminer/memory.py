@@ -1,4 +1,4 @@
-"""What a conversation keeps of one unit between polls."""
+"""Memory of one unit between polls."""
 
 import msgspec
 

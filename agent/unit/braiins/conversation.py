@@ -171,7 +171,7 @@ def _ask_sensors(talk: _Talk, *, is_idle: bool) -> Generator[bytes, bytes, None]
 
 
 class _Heard(NamedTuple):
-    """What one poll heard: when `summary` was complete, and the reports that are not kept."""
+    """Replies heard in one poll: when `summary` was complete, and the reports that are not kept."""
 
     at: float
     summary: Summary

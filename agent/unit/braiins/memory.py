@@ -1,4 +1,4 @@
-"""What is remembered of one unit between polls, and what each report changes in it."""
+"""Memory of one unit between polls, and its change by each report."""
 
 from collections.abc import Sequence
 from contextlib import suppress

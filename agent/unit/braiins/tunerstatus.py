@@ -20,7 +20,7 @@ _HASHING: Final = frozenset({"stable", "testing performance profile", "tuning in
 
 
 class Work(Enum):
-    """What the texts on the boards' tuning tell: OTHER if one is not known, or they differ; UNTOLD if there is none."""
+    """Meaning of the texts on boards' tuning: OTHER if one is unknown or they differ, UNTOLD if there is none."""
 
     HASHING = "hashing"
     PAUSED = "paused"

@@ -1,4 +1,4 @@
-"""What else answers on port 4028 of a unit: other protocols by their first bytes, other makes by their JSON.
+"""Other answers on port 4028 of a unit: other protocols by their first bytes, other makes by their JSON.
 
 Looked at only when a reply cannot be read, so it costs healthy units nothing.
 """

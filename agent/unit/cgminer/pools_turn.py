@@ -1,4 +1,4 @@
-"""When a unit is asked for its pools besides its slow polls, at a site that judges where work goes.
+"""Turns at which a unit is asked for its pools besides its slow polls, at a site that judges where work goes.
 
 Every `pools_every` polls; each unit has its own turn, so that the requests of a fleet are spread out. At once if share
 counters that the unit tells anyway look like another pool's: they fell, or the shares since have another difficulty.

@@ -34,7 +34,7 @@ BOARD_LIMIT_RATIO: Final = 2.0
 """A board above this many times its share of the rating is false, unless the total says the same."""
 
 LAG_S: Final = 120.0
-"""How long a rate may outlast the word *sleep*. Documented (D50): one went on until a reboot."""
+"""Time for which a rate may outlast the word *sleep*. Documented (D50): one went on until a reboot."""
 
 THIRTY_MIN_S: Final = 1800.0
 AVERAGE_FULL_S: Final = 600.0
@@ -44,7 +44,7 @@ LEAST_J_PER_TH: Final = 5.0
 """No machine is as good: the best one sold takes 9.5 J/TH."""
 
 STANDBY_WATTS: Final = 18.0
-"""What the control board alone takes (Assumed (A50)); a hashing unit takes more."""
+"""Power of the control board alone (Assumed (A50)); a hashing unit takes more."""
 
 PROFILE_RATIO: Final = 0.75
 """Below this share of its profile's rate, a unit does not draw its watts. Observed (O170): 0.89 while tuning."""

@@ -36,7 +36,7 @@ REQUESTS: Final = (SUMMARY, CAPABILITIES, NETWORK)
 
 
 class Memory(msgspec.Struct, gc=False):
-    """What one unit's conversation keeps between polls.
+    """Memory of one unit's conversation between polls.
 
     Attributes:
         identity: As last reported.

@@ -97,7 +97,7 @@ class Session(
 
 
 class Status(msgspec.Struct, frozen=True, gc=False, rename={"last_error": "Last Error", "state": "Operating State"}):
-    """What the unit says it does."""
+    """The unit's own words for its state."""
 
     last_error: Any = None
     state: _Word = None

@@ -1,4 +1,4 @@
-"""What the unit says it does, and what that means.
+"""Words for what a unit does, and their meaning.
 
 | Operating State                 | the unit                                                                        |
 |---------------------------------|---------------------------------------------------------------------------------|
@@ -20,7 +20,7 @@ _STARTING: Final = frozenset({"initializing", "preinitcooldown"})
 
 
 class Words(NamedTuple):
-    """What the words mean.
+    """Meaning of the words.
 
     Attributes:
         mode: The work mode; None if they do not tell.

@@ -1,4 +1,4 @@
-"""What is believed of pyasic's figures, make by make. Pure.
+"""Rules for believing pyasic's figures, make by make. Pure.
 
 pyasic fills in what a unit did not say: boards from its own list of models, a work state of True, an expected rate made
 of the measured one. So only this is taken: identity, boards that answered, pools, fans that turn, watts as an estimate,

@@ -1,4 +1,4 @@
-"""What pyasic may send from its process: reports, without a login, to the unit that is being asked, and nothing else.
+"""The gate around pyasic: it sends requests for reports, without a login, to the unit being asked, and nothing else.
 
 pyasic knows commands that change units, and sends factory passwords by itself (Documented (D261)): digest root:root to
 pages that look like a stock Antminer's, a POST of ``admin`` to VNish, a gRPC login to Braiins OS. None leaves here:

@@ -1,4 +1,4 @@
-"""What goes through the pipes of pyasic's process: one JSON object a line, each way.
+"""The protocol of pyasic's process: one JSON object a line, each way.
 
     to it ...... {"id": 7, "host": "10.20.0.11", "port": 4028, "want": "read"}
                  {..., "login": {"make": "Auradine", "user": "admin", "password": "..."}}   where one is configured
@@ -31,11 +31,11 @@ API_PORT: Final = 4028
 LONGEST_ANSWER: Final = 64 * 1024
 """The longest line that the process writes, characters: twenty times that of any unit recorded."""
 CONNECT_S: Final = 2.0
-"""How long the process waits for a unit's ports, before it identifies a unit and after one that told no rate, s."""
+"""Time for a unit's ports to answer, before it is identified and after one that told no rate, s."""
 IDENTIFY_S: Final = 8.0
 READ_S: Final = 10.0
 LONGEST_S: Final = CONNECT_S + IDENTIFY_S + READ_S + CONNECT_S
-"""How long the process works on one request at most, s: after that its answer is that it had none in time."""
+"""Longest time for one request, s: after that its answer is that it had none in time."""
 STARTED: Final = 0
 """The id of the line that says that the process has started; no request has it."""
 
@@ -137,7 +137,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """What the lane itself reads of an answer; fields as in `Answer`."""
+    """Fields of an answer that the lane itself reads; fields as in `Answer`."""
 
     id: int
     login_refused: bool = False

@@ -15,7 +15,7 @@ from agent.unit.reading import BoardReading
 
 
 class Detail(NamedTuple):
-    """What `devdetails` has of a board: chips that answered (Assumed (A176)), mean clock (Hz), serial number."""
+    """Fields of a board in `devdetails`: chips that answered (Assumed (A176)), mean clock (Hz), serial number."""
 
     chips: int | None = None
     frequency_hz: float | None = None

@@ -1,4 +1,4 @@
-"""What a unit says it is: the program in every reply, model, MAC address and serial number in `config`."""
+"""A unit's identity in its own words: the program in every reply, model, MAC address and serial number in `config`."""
 
 from typing import Final
 

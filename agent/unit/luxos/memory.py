@@ -1,4 +1,4 @@
-"""What the reader keeps of one LuxOS unit between polls."""
+"""Memory of one LuxOS unit between polls."""
 
 import msgspec
 

@@ -88,7 +88,7 @@ class TempRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Corner(msgspec.Struct, frozen=True, gc=False):
-    """What the sensor at a corner measures."""
+    """Measurements of the sensor at a corner."""
 
     Label: _Text = None
 
@@ -117,7 +117,7 @@ class PowerRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConfigRow(msgspec.Struct, frozen=True, gc=False):
-    """What the unit says of its state and of itself."""
+    """The unit's words about its state and itself."""
 
     CurtailMode: _Text = None
     IsPowerSupplyOn: _Flag = None

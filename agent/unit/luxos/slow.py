@@ -18,7 +18,7 @@ from agent.unit.reading import Fault, PoolReading
 
 
 class Found(NamedTuple):
-    """What was read; None for what was not. `repairs` names the repairs that it took."""
+    """Fields that were read; None for those that were not. `repairs` names the repairs that it took."""
 
     pools: tuple[PoolReading, ...] | None = None
     details: Details | None = None

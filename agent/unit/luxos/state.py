@@ -24,7 +24,7 @@ Repairs = tuple[str, ...]
 
 
 class State(msgspec.Struct, frozen=True, gc=False):
-    """What the unit says of its state; each figure is absent if its report could not be read.
+    """The unit's words about its state; each figure is absent if its report could not be read.
 
     Attributes:
         watts, power_kind: Power, W, and how the unit knows it. Observed (O176): `PSU` is false on every recorded unit,
@@ -125,7 +125,7 @@ _FIGURES: Final[Mapping[str, Mapping[str, Any]]] = {
     "fans": {"fan_rpm": ()},
     "config": {"config": None},
 }
-"""What each report tells, by the fields of `State`, as of a unit that told nothing."""
+"""Content of each report by the fields of `State`, as of a unit that told nothing."""
 
 
 def _watts(report: PowerReport) -> tuple[float | None, PowerKind | None]:

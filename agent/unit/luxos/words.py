@@ -22,7 +22,7 @@ _STARTING: Final = frozenset({"initializing", "starting", "booting"})
 
 
 class Words(NamedTuple):
-    """What the words mean.
+    """Meaning of the words.
 
     Attributes:
         mode: The work mode; None if they do not tell, or if the rate refutes them.

@@ -33,7 +33,7 @@ REQUESTS: Final = (STATS, POOLS)
 
 
 class Memory(msgspec.Struct, gc=False):
-    """What one unit's conversation keeps between polls.
+    """Memory of one unit's conversation between polls.
 
     Attributes:
         header: The header that `identity` was made of.

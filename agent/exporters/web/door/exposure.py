@@ -1,4 +1,4 @@
-"""How open the server is to its network, in words for the log and the page."""
+"""Exposure of the server to its network, in words for the log and the page."""
 
 from ipaddress import ip_address
 

@@ -47,7 +47,7 @@ class RequestRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebFile:
-    """What a web configuration file says.
+    """Content of a web configuration file.
 
     Attributes:
         path: The file.

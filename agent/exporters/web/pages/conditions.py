@@ -1,4 +1,4 @@
-"""What the agent can tell, at this moment, of the conditions behind the shipped alerts.
+"""Conditions behind the shipped alerts, as far as the agent can tell them at this moment.
 
 The agent does not know Alertmanager: whether an alert fires also takes time, other agents and Prometheus' own view. So
 this is a list of conditions, with the number of those that it looked for, and never the claim that no alert fires.
@@ -31,7 +31,7 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What conditions are looked for in.
+    """Figures in which conditions are looked for.
 
     Attributes:
         site: The site's figures.

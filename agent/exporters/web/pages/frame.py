@@ -51,7 +51,7 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What every page shows around its content.
+    """The frame that every page shows around its content.
 
     Attributes:
         site, version: Name of the site, version of the program.

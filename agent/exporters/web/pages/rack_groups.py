@@ -35,12 +35,12 @@ class RackGroup(NamedTuple):
 
     @property
     def since(self) -> float:
-        """When the first of them began, Unix time, s."""
+        """Beginning of the first of them, Unix time, s."""
         return min(entry.since for entry in self.entries)
 
     @property
     def lost_hashes(self) -> float:
-        """What they lost together."""
+        """Their loss together."""
         return sum(entry.lost_hashes for entry in self.entries)
 
 

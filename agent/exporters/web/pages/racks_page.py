@@ -30,7 +30,7 @@ FILLS: dict[str, tuple[str, Callable[[UnitStatus], Cell]]] = {
     "rate": ("operating over nameplate", rate_cell),
     "heat": ("hottest chip", heat_cell),
 }
-"""What may fill the map: its words, and how a cell is filled."""
+"""Choices for filling the map: words, and the fill of a cell."""
 
 LINKED_UNITS = 12_000
 """Up to so many units on one page each is a link; a larger map links racks."""

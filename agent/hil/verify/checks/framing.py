@@ -1,4 +1,4 @@
-"""How replies arrive: whole, with one NUL, soon, and as soon at the sixtieth poll as at the first."""
+"""Checks of how replies arrive: whole, with one NUL, soon, and as soon at the sixtieth poll as at the first."""
 
 from collections.abc import Iterator
 from statistics import median
