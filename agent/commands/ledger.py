@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.commands.ledger_changes import change, print_journal
 from agent.commands.ledger_export import write_export
+from agent.commands.ledger_journal import verify_journal
 from agent.commands.ledger_proposal import diff_proposal, import_proposal, is_proposal_file
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.ledger_text import contrast_json, contrast_text, counted, print_entries
@@ -46,6 +47,13 @@ def show(unit: str | None, *, config: Path | None, at: str | None, form: Form, a
             )
         else:
             print_journal(unit, site.file)
+
+
+def verify(*, config: Path | None, as_json: bool) -> None:
+    """Check the journal of a ledger."""
+    with exit_codes():
+        site = LedgerSite(config, time.time())
+        verify_journal(site, as_json=as_json)
 
 
 def export(file: Path, *, config: Path | None, form: ExportForm | None, at: str | None, role: str) -> None:

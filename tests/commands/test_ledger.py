@@ -2,13 +2,16 @@
 
 import csv
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
-from agent.site.ledger.file import backup_path, journal_path
+from agent.history.chain.links import Fact
+from agent.history.writer import write_history
+from agent.site.ledger.file import backup_path, journal_end, journal_path
 
 CONFIG = '[site]\nname = "alpha"\nzone = "America/Chicago"\n[ledger]\nfile = "ledger.csv"\n'
 HEADER = "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status"
@@ -387,3 +390,35 @@ def test_guessed_bins_are_imported_when_asked_for(site: Path, tmp_path: Path) ->
     assert "note: 1 guessed bin not imported, such as that of u1; see --guessed" in without.stderr
     assert run(site, "import", str(path), "--kind", "model", "--guessed", "--at", "2025-09-01").exit_code == 0
     assert "u1,S21,188,10.0.0.1,C2,R1,1,2025-09-01,,deployed" in ledger_of(site)
+
+
+def test_verify_names_a_changed_journal(site: Path) -> None:
+    """A sound journal exits with 0; one with a changed line with 1, and names line, time and reason."""
+    for slot in ("8", "9"):
+        assert run(site, "set", "u2", "--at", "2025-08-01", "--slot", slot).exit_code == 0
+    sound = run(site, "verify")
+    assert sound.exit_code == 0
+    assert "as it was written: 2 lines, 2 with the hash of those before" in sound.stdout
+    file = journal_path(site.with_name("ledger.csv"))
+    file.write_text(file.read_text(encoding="utf-8").replace("--slot", "--Slot", 1), encoding="utf-8")
+    changed = run(site, "verify")
+    assert changed.exit_code == 1
+    assert f"{file}: not as it was written" in changed.stderr
+    assert "line 2 of 20" in changed.stderr
+    assert "a line before it was changed, added or removed" in changed.stderr
+    answer = json.loads(run(site, "verify", "--json").stdout)
+    assert (answer["lines"], answer["chained"], len(answer["faults"])) == (2, 2, 1)
+
+
+def test_verify_holds_the_journal_against_history(site: Path) -> None:
+    """A journal that was cut off together with its ledger is found by the hash that history keeps."""
+    assert run(site, "set", "u2", "--at", "2025-08-01", "--slot", "8").exit_code == 0
+    ledger = site.with_name("ledger.csv")
+    known = journal_end(ledger).hash
+    with closing(write_history(site.with_suffix(".history.sqlite"))) as file:
+        file.write(facts=[Fact("ledger", 1_760_000_000, {"journal": known})])
+    assert "hashes kept in history that fit: 1" in run(site, "verify").stdout
+    journal_path(ledger).write_text("", encoding="utf-8")
+    cut = run(site, "verify")
+    assert cut.exit_code == 1
+    assert f"the history knows the hash {known[:16]}, which is after none of these lines" in cut.stderr

@@ -111,6 +111,15 @@ def diff(
     """
 
 
+@command(app, examples=("hashsight ledger verify",))
+def verify(*, config: ConfigPath = None, as_json: PlainJson = False) -> None:
+    """Check that the ledger's journal is as it was written; exit 1 if it is not.
+
+    Each line names the hash of those before it. The running agent keeps that hash in the history's chain, so a journal
+    that was cut off or written anew is found too.
+    """
+
+
 @command(
     app,
     "set",

@@ -2,7 +2,8 @@
 
     ledger.csv                the ledger
     ledger.csv.bak            the ledger before the last change
-    ledger.csv.journal.jsonl  one line per change: when, by which command, which rows before and after; append-only
+    ledger.csv.journal.jsonl  one line per change: when, by which command, which rows before and after; append-only,
+                              each with the hash of those before it
 
 The journal line is on disk before the ledger changes. If the machine fails between the two, the next change finds that
 the ledger does not match the journal and records that. It does the same for changes made by hand.
@@ -13,11 +14,10 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import msgspec
 
@@ -26,7 +26,8 @@ from agent.files.atomic import sync_folder, temporary_file
 from agent.files.modes import private_opener
 from agent.files.regular import resolved
 from agent.files.text import read_text
-from agent.site.ledger.edit import Edited, RowChange
+from agent.site.ledger.edit import Edited
+from agent.site.ledger.journal import JournalEnd, JournalEntry, end_of, entry_of, next_hash
 
 MAX_LEDGER_BYTES = 64 << 20
 
@@ -50,6 +51,7 @@ class LedgerFile:
     def __init__(self, path: Path, journal: BinaryIO) -> None:
         self.path = path
         self._journal = journal
+        self._hash = ""
         self._is_new = not path.exists()
         self.text = ledger_text(path)
 
@@ -76,7 +78,10 @@ class LedgerFile:
                 digest_after=_digest(edited.text),
             )
         ]
-        if _last_digest(self._journal) not in {None, before}:
+        self._journal.seek(0)
+        end = end_of(_lines(self._journal))
+        self._hash = end.hash
+        if end.digest not in {None, before}:
             entries.insert(0, JournalEntry(at=now, change="found", digest=before))
         size = self._journal.seek(0, os.SEEK_END)
         try:
@@ -101,9 +106,11 @@ class LedgerFile:
         sync_folder(self.path.parent)
         self.text, self._is_new = edited.text, False
 
-    def _append(self, entry: "JournalEntry") -> None:
+    def _append(self, entry: JournalEntry) -> None:
         size = self._journal.seek(0, os.SEEK_END)
-        data = msgspec.json.encode(entry) + b"\n"
+        line = msgspec.json.encode(msgspec.structs.replace(entry, previous=self._hash))
+        self._hash = next_hash(self._hash, line)
+        data = line + b"\n"
         if size:
             self._journal.seek(size - 1)
             if self._journal.read(1) != b"\n":  # A line that a crash cut short keeps its own line.
@@ -164,52 +171,36 @@ def backup_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.bak")
 
 
-class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a journal.
-
-    Attributes:
-        at: When, ISO 8601 in UTC.
-        change: ``made`` by a command, or ``found``: the ledger does not match the line before.
-        command: The command that made the change.
-        rows: The rows before and after.
-        digest: SHA-256 of the ledger that was found.
-        digest_before, digest_after: SHA-256 of the ledger that was changed.
-    """
-
-    at: str
-    change: Literal["made", "found"]
-    command: tuple[str, ...] = ()
-    rows: tuple[RowChange, ...] = ()
-    digest: str | None = None
-    digest_before: str | None = None
-    digest_after: str | None = None
-
-
 def read_journal(path: Path) -> Iterator[JournalEntry]:
     """Yield the changes of a ledger, oldest first; none before the first change.
 
     A line that cannot be parsed, such as one that a crash cut short, is skipped.
     """
+    yield from filter(None, map(entry_of, journal_lines(path)))
+
+
+def journal_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a ledger's journal as they are, without their ends; none before the first change."""
     try:
         file = journal_path(resolved(path)).open("rb")
     except FileNotFoundError:
         return
     with file:
-        yield from _entries(file)
+        yield from _lines(file)
 
 
-def _entries(journal: BinaryIO) -> Iterator[JournalEntry]:
-    decoder = msgspec.json.Decoder(JournalEntry)
+def journal_end(path: Path) -> JournalEnd:
+    """Return the end of a ledger's journal.
+
+    Raises:
+        OSError: It exists and cannot be read.
+    """
+    return end_of(journal_lines(path))
+
+
+def _lines(journal: BinaryIO) -> Iterator[bytes]:
     for line in iter(lambda: journal.readline(MAX_JOURNAL_LINE_BYTES), b""):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            yield decoder.decode(line)
-
-
-def _last_digest(journal: BinaryIO) -> str | None:
-    """Return the ledger's digest after the last change in the journal; None before the first."""
-    journal.seek(0)
-    digests = (entry.digest_after or entry.digest for entry in _entries(journal))
-    return next(iter(deque((digest for digest in digests if digest), maxlen=1)), None)
+        yield line.removesuffix(b"\n")
 
 
 def _digest(text: str) -> str:
