@@ -31,6 +31,7 @@ from agent.runtime import logs
 from agent.runtime.process import forbid_core_dumps, run_loop, run_until_signalled
 from agent.runtime.systemd import ServiceManager
 from agent.text.numbers import ABSENT, hashrate_text, ratio_text
+from agent.text.work import diverted_text
 
 _LEAST_WIDTHS = {"site": 12, "operating": 11, "deployed": 11, "efficiency": 10, "coverage": 8}
 """Widths at which names and figures stay whole; the table then fits 80 columns."""
@@ -107,6 +108,10 @@ def _print_fleet(setup: FleetSetup, views: list[SiteView]) -> None:
     out.print(_headline(setup.config.fleet.name, totals), markup=False)
     for cause, hashrate_hs in totals.losses:
         out.print(f"  {hashrate_text(hashrate_hs):>11} {cause_words(cause)}", markup=False)
+    for view in views:
+        if view.figures is not None and view.figures.diverted_units:
+            words = diverted_text(view.figures.diverted_units, view.figures.diverted_hs or 0.0)
+            out.print(visible(f"{view.name}: {words}"), markup=False, soft_wrap=True)
 
 
 def _headline(name: str, totals: FleetFigures) -> str:

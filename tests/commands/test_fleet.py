@@ -18,23 +18,28 @@ run = CliRunner().invoke
 
 
 @pytest.fixture(scope="module")
-def agents() -> Iterator[tuple[str, str]]:
-    """Yield the addresses of two agents, of site a and of a site without figures."""
+def agents() -> Iterator[tuple[str, str, str]]:
+    """Yield the addresses of three agents: of site a, of a site without figures, and of one with diverted work."""
     ready, is_over = threading.Event(), threading.Event()
     urls: list[str] = []
 
     async def serve() -> None:
         first = msgspec.json.encode(report("a", figures(100, 95, losses_phs={"stopped": 3, "unreachable": 2})))
         second = msgspec.json.encode(report("starting"))
-        async with stand_in(answering(first)) as one, stand_in(answering(second)) as two:
-            urls.extend((one.url, two.url))
+        third = msgspec.json.encode(report("robbed", figures(100, 95, diverted_units=6, diverted_phs=1.2)))
+        async with (
+            stand_in(answering(first)) as one,
+            stand_in(answering(second)) as two,
+            stand_in(answering(third)) as three,
+        ):
+            urls.extend((one.url, two.url, three.url))
             ready.set()
             await asyncio.to_thread(is_over.wait)
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     assert ready.wait(60)
-    yield urls[0], urls[1]
+    yield urls[0], urls[1], urls[2]
     is_over.set()
     thread.join()
 
@@ -45,7 +50,7 @@ def _file(folder: Path, *sites: str) -> str:
     return str(path)
 
 
-def test_a_whole_fleet_is_printed_in_80_columns(tmp_path: Path, agents: tuple[str, str]) -> None:
+def test_a_whole_fleet_is_printed_in_80_columns(tmp_path: Path, agents: tuple[str, str, str]) -> None:
     """One row a site, then the totals; exit status 0."""
     result = run(app, ["fleet", "--sites", _file(tmp_path, site("a", agents[0])), "--once"], env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
@@ -61,7 +66,7 @@ def test_a_whole_fleet_is_printed_in_80_columns(tmp_path: Path, agents: tuple[st
     ]
 
 
-def test_a_silent_site_is_named_and_is_a_failure(tmp_path: Path, agents: tuple[str, str]) -> None:
+def test_a_silent_site_is_named_and_is_a_failure(tmp_path: Path, agents: tuple[str, str, str]) -> None:
     """Its reason goes to standard error; nothing is invented for it."""
     with unused() as (host, port):
         sites = (site("a", agents[0]), site("b", f"http://{host}:{port}"), site("starting", agents[1]))
@@ -76,7 +81,15 @@ def test_a_silent_site_is_named_and_is_a_failure(tmp_path: Path, agents: tuple[s
     ]
 
 
-def test_json_is_the_servers_answer(tmp_path: Path, agents: tuple[str, str]) -> None:
+def test_diverted_work_has_a_line(tmp_path: Path, agents: tuple[str, str, str]) -> None:
+    """Only sites with diverted work are named."""
+    sites = (site("a", agents[0]), site("robbed", agents[2]))
+    result = run(app, ["fleet", "-s", _file(tmp_path, *sites), "--once"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "robbed: 1.20 PH/s of 6 units works for addresses that are not yours"
+
+
+def test_json_is_the_servers_answer(tmp_path: Path, agents: tuple[str, str, str]) -> None:
     """The same fields as /api/v1/fleet."""
     result = run(app, ["fleet", "--sites", _file(tmp_path, site("a", agents[0])), "--once", "--json"])
     answer = json.loads(result.stdout)
