@@ -28,6 +28,7 @@ MAX_UNPACKED_BYTES = 512 << 20
 MAX_COLUMNS = 256
 MAX_WIDTH = 40
 _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?\bref=["']([A-Z0-9:]+)["']""")
+_HIDDEN = re.compile(rb"""<(?:\w+:)?row\s(?=[^>]*?\bhidden=["'](?:1|true)["'])[^>]*?\br=["']([0-9]+)["']""")
 _PIECE_BYTES, _LONGEST_TAG = 1 << 20, 200
 
 
@@ -69,11 +70,16 @@ def _workbook_text(path: Path, max_bytes: int, column: str) -> str:
         try:
             place = _sheet_place(stored, column, refusal)
             sheets: tuple[Any, Any] = (stored.worksheets[place], formulas.worksheets[place])
-            # openpyxl's reader of rows does not tell merged cells.
-            if merged := _first_merged(data, sheets[0]._worksheet_path):  # noqa: SLF001
+            # openpyxl's reader of rows does not tell merged cells nor hidden rows.
+            if merged := _first(_MERGED, data, sheets[0]._worksheet_path):  # noqa: SLF001
                 raise refusal(
                     "merged cells: only the first of them has the value; unmerge them and fill in each",
                     f"{sheets[0].title}!{merged}",
+                )
+            if hidden := _first(_HIDDEN, data, sheets[0]._worksheet_path):  # noqa: SLF001
+                raise refusal(
+                    "a hidden row, as a filter leaves it: show all rows, and delete those that are not meant",
+                    f"{sheets[0].title} row {hidden}",
                 )
             return "".join(_csv_lines(*sheets, max_bytes, refusal))
         finally:
@@ -120,12 +126,12 @@ def _header(sheet: Any) -> set[str]:
     return {str(value).strip().casefold() for value in row}
 
 
-def _first_merged(data: bytes, part: str) -> str:
-    """Return the first range of merged cells of a sheet; empty if there is none."""
+def _first(wanted: re.Pattern[bytes], data: bytes, part: str) -> str:
+    """Return the reference of a sheet's first tag of a kind; empty if there is none."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(part) as file:
         tail = b""
         while piece := file.read(_PIECE_BYTES):
-            if found := _MERGED.search(tail + piece):
+            if found := wanted.search(tail + piece):
                 return found[1].decode()
             tail = piece[-_LONGEST_TAG:]
     return ""

@@ -123,6 +123,17 @@ def test_merged_cells_are_refused_with_their_range(tmp_path: Path) -> None:
     assert reason.startswith("merged cells: only the first of them has the value")
 
 
+def test_hidden_rows_are_refused(tmp_path: Path) -> None:
+    """Nobody sees the rows that a filter hides: to read them and to leave them out would both be wrong."""
+    path = saved(tmp_path / "a.xlsx", ["unit_id"], ["u1"], ["u2"])
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].row_dimensions[3].hidden = True
+    book.save(path)
+    where, _, reason = mistake(path)
+    assert where == "Units row 3"
+    assert reason.startswith("a hidden row, as a filter leaves it")
+
+
 def test_a_formula_without_its_value_is_refused(tmp_path: Path) -> None:
     """A formula's cell is empty until a spreadsheet has computed it; a ledger must not lose what it stands for."""
     path = saved(tmp_path / "a.xlsx", ["hashrate_th"], ["=100*2"])
