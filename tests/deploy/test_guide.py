@@ -1,4 +1,4 @@
-"""deploy/README.md, parts 1 to 3 and 5, word by word in a bare Debian 12 under systemd, with the service's secrets."""
+"""deploy/README.md, parts 1 to 3, 5 and 7, typed in a bare Debian 12 under systemd, which hands over the secrets."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bare_debian import BareDebian
+from certificates import Authority
 from paths import DEPLOY
 from patience import PATIENT_S
 
@@ -140,3 +141,27 @@ def _is_shown(gateway: BareDebian, words: list[str]) -> None:
         assert process.poll() is None
     assert process.returncode == 0, log.read_text(encoding="utf-8")
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.program("openssl")
+def test_part_7_lets_in_who_has_a_login_over_tls(gateway: BareDebian, tmp_path: Path) -> None:
+    """Certificate, key and users come from the service's credentials; `doctor` knows the agent behind the login."""
+    Authority(tmp_path, "ca").sign("server", address="127.0.0.1")
+    for name in ("ca.pem", "server.pem", "server.key"):
+        shutil.copy(tmp_path / name, gateway.path(f"/root/{name}"))
+    # The guide's promtool comes with its part 4.
+    typed(gateway, "apt-get install --no-install-recommends prometheus")
+    block, _, restart = commands("apt-get install apache2-utils").partition("# In site.toml:")
+    asks = "htpasswd -nBC"
+    assert asks in block
+    assert "web-config /etc/hashsight/web.yml\n" in block
+    typed(gateway, block.replace(asks, "echo 'a secret' | htpasswd -niBC"))
+    for key in (f'config_file = "{CREDENTIALS}/web.yml"', 'operators = ["anna"]'):
+        edit(gateway, f"# {key}", key)
+    typed(gateway, restart.partition("\n")[2])
+    assert gateway.run("stat", "-c", "%U %a", f"{CREDENTIALS}/server.key").said == "hashsight 400\n"
+    curl = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", "/root/ca.pem")
+    assert gateway.run(*curl, "https://127.0.0.1:9184/").said == "401"
+    assert gateway.run(*curl, "-u", "anna:a secret", "https://127.0.0.1:9184/").said == "200"
+    findings = gateway.run("hashsight", "doctor", status=None).said
+    assert "ok   port: 127.0.0.1:9184: an agent with a login listens\n" in findings

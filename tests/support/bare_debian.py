@@ -24,8 +24,8 @@ MAKING_S = 900
 # What the package depends on, and what a role needs of the machine that it is run on: fetched, not installed.
 FETCHED = ("adduser", "libgcc-s1", "media-types", "python3.11", "tzdata", "python3", "python3-apt")
 BOOTED = ("systemd", "systemd-sysv", "dbus")
-# What the guide installs: its parts 3 and 5 with what Debian recommends beside it, part 4 without.
-FETCHED_BOOTED = ("curl", "mosquitto")
+# What the guide installs: its parts 3, 5 and 7 with what Debian recommends beside it, part 4 without.
+FETCHED_BOOTED = ("curl", "mosquitto", "apache2-utils")
 FETCHED_ALONE = ("prometheus", "prometheus-alertmanager")
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
