@@ -165,3 +165,28 @@ def test_part_7_lets_in_who_has_a_login_over_tls(gateway: BareDebian, tmp_path: 
     assert gateway.run(*curl, "-u", "anna:a secret", "https://127.0.0.1:9184/").said == "200"
     findings = gateway.run("hashsight", "doctor", status=None).said
     assert "ok   port: 127.0.0.1:9184: an agent with a login listens\n" in findings
+
+
+def test_the_service_without_the_package_curtails(gateway: BareDebian) -> None:
+    """With `init` and hashsight.service as the guide has them, the token reaches a user that systemd makes up."""
+    # The package's own venv instead of `deploy/install`, which fetches one from pip's index.
+    apart = "systemctl stop hashsight; cp -a /usr/lib/hashsight /opt; userdel hashsight; mkdir /root/deploy"
+    gone = "rm -rf /etc/hashsight /var/lib/hashsight /etc/systemd/system/hashsight.service.d"
+    gateway.run("sh", "-ec", f"{apart}; {gone}")
+    shutil.copy(DEPLOY / "hashsight.service", gateway.path("/root/deploy"))
+    install, words, begin = commands("apt-get install python3-venv").partition("cp deploy/hashsight.service")
+    assert [line.split()[0] for line in install.splitlines()] == ["apt-get", "deploy/install"]
+    # It asks for what is not given.
+    asks = "hashsight init /etc/hashsight"
+    assert asks in begin
+    typed(gateway, words + begin.replace(asks, f"{asks} --name north-1 --zone UTC"))
+    secret, _, rest = commands("(umask 077; head -c 32").partition("# Uncomment token_file of [api]")
+    typed(gateway, secret)
+    edit(gateway, "[api]\n", f'[api]\ntoken_file = "{CREDENTIALS}/api.token"\n')
+    said = typed(gateway, rest.partition("\n")[2])
+    assert "active, container 2 to 0 %" in said
+    assert "restoring, from" in said
+    uid, mode = gateway.run("stat", "-c", "%u %a", f"{CREDENTIALS}/api.token").said.split()
+    # The range that systemd takes dynamic users from.
+    assert 61184 <= int(uid) <= 65519
+    assert mode == "400"
