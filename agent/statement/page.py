@@ -5,7 +5,9 @@ the method and the inputs with their digests. A list that would not fit on paper
 a screen it goes on.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from math import ceil
 
 from agent.history.export import without_formula
@@ -17,7 +19,7 @@ from agent.statement.page_style import STYLE, STYLE_HASH
 from agent.statement.period import utc_text
 from agent.statement.picture import Column, column_of_day, column_of_site
 from agent.statement.statement import Statement
-from agent.statement.text import Scale, before, gaps, lines, scale_of, title, verdict
+from agent.statement.text import Line, Scale, before, gaps, lines, scale_of, title, verdict
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'"
@@ -25,12 +27,17 @@ POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-a
 
 MOST_LISTED = 500
 """Of a list, at most so many lines stand in the file; the JSON has all."""
-_PAPER_LINE = 118
-"""Characters in a line of a list in print."""
-_NOTE_LINES, _NOTE_LINES_OF_FLEET = 10, 22
-_GAP_LINES, _SITES_ON_PAPER = 12, 24
+# What fits on the two pages was measured with DejaVu Sans, the widest of the usual fonts.
+_GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS = 110, 92, 62
+"""Characters in a line on paper."""
+_FIRST_PAGE_ROWS = {True: 12, False: 18}
+"""Lines for heading and notes beside the table of days; and for these and the table of sites."""
+_SECOND_PAGE_ROWS = 47
+"""Rows for figures, gaps and inputs."""
+_SITES_ON_PAPER, _LEAST_GAPS, _MOST_GAPS = 10, 3, 12
 _MOST_DAYS_ON_PAPER = 31
-_FEW_NAMES = 8
+_FEW_NAMES = 6
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def page(statement: Statement, days: Sequence[Day] = ()) -> str:
@@ -42,7 +49,8 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
             The picture then shows the sites.
     """
     columns = [column_of_day(day) for day in days] or [column_of_site(part) for part in statement.parts]
-    head = title(statement)
+    head = _heading(statement)
+    figures = list(lines(statement))
     return "\n".join(
         (
             "<!doctype html>",
@@ -59,17 +67,17 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
             "<main>",
             '<div class="sheet">',
             f"<h1>{text(head)}</h1>",
-            *_notes(statement, is_fleet=not days),
+            *_notes(statement, head, is_by_day=bool(days)),
             _headline(statement),
             *((f"<p>{text(before(statement))}</p>",) if statement.before else ()),
             *_picture(statement, columns, is_by_day=bool(days)),
             *_table(statement, columns, is_by_day=bool(days)),
             "</div>",
             '<div class="sheet">',
-            *_figures(statement),
-            *_gaps(statement),
+            *_figures(figures),
+            *_gaps(statement, len(figures)),
             f'<h2>Method</h2><p class="small">{text(statement.method)}</p>',
-            *_inputs(statement),
+            *_inputs(statement, len(figures)),
             _footer(statement),
             "</div>",
             "</main>",
@@ -80,6 +88,16 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
     )
 
 
+def _heading(statement: Statement) -> str:
+    """Return the statement's title; a large fleet is counted instead of named."""
+    if len(statement.parts) <= _FEW_NAMES:
+        return title(statement)
+    zones = {part.zone for part in statement.parts}
+    of_zones = next(iter(zones)) if len(zones) == 1 else f"{len(zones)} zones"
+    kind = title(statement).partition(" of ")[0]
+    return f"{kind} of {len(statement.parts)} sites, {statement.period} ({statement.days} days, {of_zones})"
+
+
 def _footer(statement: Statement) -> str:
     return (
         f"<footer>Computed {utc_text(statement.computed_at)}, statement format {statement.format}."
@@ -87,50 +105,47 @@ def _footer(statement: Statement) -> str:
     )
 
 
-def _bounded(items: Sequence[str], most_lines: int, tag: str = "li") -> Iterator[str]:
-    """Yield elements; what does not fit into so many lines of paper is for the screen, and counted for the paper.
+def _bounded(items: Sequence[str], most_lines: int, chars: int) -> Iterator[str]:
+    """Yield list items; what does not fit into so many lines of paper is for the screen, and counted for the paper.
 
     Args:
         items: Texts.
         most_lines: Lines there are on paper.
-        tag: The element.
+        chars: Characters in one of them.
     """
-    used, on_paper = 0, 0
-    for item in items:
-        used += ceil(len(item) / _PAPER_LINE)
-        # The line that says how many more there are needs room as well.
-        if used > most_lines - 1 and len(items) > 1:
-            break
-        on_paper += 1
+    needed = list(accumulate(ceil(len(item) / chars) for item in items))
+    # The line that says how many more there are needs room as well.
+    on_paper = len(items) if needed[-1] <= most_lines else max(bisect_right(needed, most_lines - 1), 1)
     for number, item in enumerate(items[:MOST_LISTED]):
         look = "" if number < on_paper else ' class="screen"'
-        yield f"<{tag}{look}>{text(item)}</{tag}>"
+        yield f"<li{look}>{text(item)}</li>"
     if on_paper < len(items):
-        yield f'<{tag} class="paper">and {len(items) - on_paper:,} more: see the JSON form</{tag}>'
+        yield f'<li class="paper">and {len(items) - on_paper:,} more: see the JSON form</li>'
     if len(items) > MOST_LISTED:
-        yield f'<{tag} class="screen">and {len(items) - MOST_LISTED:,} more: see the JSON form</{tag}>'
+        yield f'<li class="screen">and {len(items) - MOST_LISTED:,} more: see the JSON form</li>'
 
 
-def _notes(statement: Statement, *, is_fleet: bool) -> Iterator[str]:
+def _notes(statement: Statement, head: str, *, is_by_day: bool) -> Iterator[str]:
     if statement.notes:
-        most = _NOTE_LINES_OF_FLEET if is_fleet else _NOTE_LINES
+        most = _FIRST_PAGE_ROWS[is_by_day] - 2 * (len(head) // _HEAD_CHARS)
+        most -= 0 if is_by_day else min(len(statement.parts), _SITES_ON_PAPER)
         yield '<section class="notes" aria-label="Notes"><ul>'
-        yield from _bounded(statement.notes, most)
+        yield from _bounded(statement.notes, max(most, 2), _NOTE_CHARS)
         yield "</ul></section>"
 
 
 def _headline(statement: Statement) -> str:
     figures, scale = statement.figures, scale_of(statement)
     shown = (
-        ("", ratio_text(figures.operational_efficiency_ratio), "operational efficiency"),
-        ("", ratio_text(figures.operational_efficiency_floor_ratio), "floor"),
-        ("", ratio_text(figures.operational_efficiency_ceiling_ratio), "ceiling"),
-        ("", scale(figures.operating_hs), "average operating"),
-        ("", scale(figures.deployed_hs), "deployed, mean"),
-        (' class="verdict"', verdict(statement), "verdict"),
+        (ratio_text(figures.operational_efficiency_ratio), "operational efficiency"),
+        (ratio_text(figures.operational_efficiency_floor_ratio), "floor"),
+        (ratio_text(figures.operational_efficiency_ceiling_ratio), "ceiling"),
+        (scale(figures.operating_hs), "average operating"),
+        (scale(figures.deployed_hs), "deployed, mean"),
     )
-    items = "".join(f"<div{look}><dt>{name}</dt><dd>{text(value)}</dd></div>" for look, value, name in shown)
-    return f'<dl class="headline">{items}</dl>'
+    items = "".join(f"<div><dt>{name}</dt><dd>{text(value)}</dd></div>" for value, name in shown)
+    words = verdict(statement)
+    return f'<dl class="headline">{items}</dl><p><strong>{text(words[0].upper() + words[1:])}.</strong></p>'
 
 
 def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool) -> Iterator[str]:
@@ -145,7 +160,7 @@ def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool
         caption = "By site. JSON statements hold no days: each site's own page shows them."
     losses_hs = statement.figures.losses_hs
     causes = [cause for cause in sorted(Cause, key=lambda cause: -losses_hs[cause]) if losses_hs[cause]]
-    yield f"<section><h2>Operating against deployed, and losses, by {each}</h2>"
+    yield f'<section class="by-{each}"><h2>Operating against deployed, and losses, by {each}</h2>'
     yield f'<p class="small">{text(caption)} The width of a column is its time; the hatched part was not watched.</p>'
     yield f'<div class="plot">{_axis([scale.number(top_hs * share, 1) for share in (1, 0.75, 0.5, 0.25)], scale.unit)}'
     yield picture.operating(
@@ -170,8 +185,8 @@ def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool
 
 
 def _axis(marks: Sequence[str], unit: str) -> str:
-    shown = "".join(f"<span>{text(mark)}</span>" for mark in marks)
-    return f'<div class="axis" aria-hidden="true">{shown}<span>{text(unit)} 0</span></div>'
+    shown = "".join(f"<span>{text(mark)}</span>" for mark in (f"{marks[0]} {unit}", *marks[1:], "0"))
+    return f'<div class="axis" aria-hidden="true">{shown}</div>'
 
 
 def _names(columns: Sequence[Column], *, is_by_day: bool) -> str:
@@ -183,7 +198,7 @@ def _names(columns: Sequence[Column], *, is_by_day: bool) -> str:
         elif len(columns) <= _MOST_DAYS_ON_PAPER:
             name, is_fine = column.name[-2:].lstrip("0"), (number % 5) > 0
         else:
-            name, is_fine = (column.name[:7] if column.name.endswith("-01") else ""), False
+            name, is_fine = (_MONTHS[int(column.name[5:7]) - 1] if column.name.endswith("-01") else ""), False
         shown.append(f'<span class="fine">{text(name)}</span>' if is_fine else f"<span>{text(name)}</span>")
     return f'<div class="names" aria-hidden="true">{"".join(shown)}</div>'
 
@@ -236,21 +251,22 @@ def _table(statement: Statement, columns: Sequence[Column], *, is_by_day: bool) 
     look = ' class="screen"' if is_by_day and len(columns) > _MOST_DAYS_ON_PAPER else ""
     yield f"<section{look}><h2>{'Days' if is_by_day else 'Sites'}</h2>"
     half = ceil(len(columns) / 2) if is_by_day and len(columns) > 1 else len(columns)
-    yield f'<div class="tables{"" if is_by_day else " single"}">'
+    yield f'<div class="tables {"days" if is_by_day else "single"}">'
     for first in range(0, len(columns), max(half, 1)):
         some = columns[first : first + half]
         names = f"{some[0].name} to {some[-1].name}" if len(some) > 1 else some[0].name
-        heads = (f"Deployed, {scale.unit}", "Operating", "Efficiency", "Floor", "Ceiling", "Watched")
+        heads = ("Deployed", "Operating", "Efficiency", "Floor", "Ceiling", "Watched")
         cells = "".join(f'<th scope="col">{text(head)}</th>' for head in heads)
-        yield f"<table><caption>{text(names)}</caption><thead><tr>"
+        yield f"<table><caption>{text(names)}; hashrates in {scale.unit}</caption><thead><tr>"
         yield f'<th scope="col">{"Day" if is_by_day else "Site"}</th>{cells}</tr></thead><tbody>'
         for number, column in enumerate(some, first):
-            name = column.name if is_by_day or len(columns) <= _FEW_NAMES else f"{number + 1}. {column.name}"
+            name = column.name[5:] if is_by_day else column.name
+            if not is_by_day and len(columns) > _FEW_NAMES:
+                name = f"{number + 1}. {name}"
             yield _row(name, column, scale, is_on_paper=is_by_day or number < _SITES_ON_PAPER)
         yield "</tbody></table>"
     yield "</div>"
-    if not is_by_day and len(columns) > _SITES_ON_PAPER:
-        yield f'<p class="paper">and {len(columns) - _SITES_ON_PAPER:,} more sites: see the JSON form</p>'
+    yield from _more_sites(0 if is_by_day else len(columns) - _SITES_ON_PAPER)
     yield "</section>"
 
 
@@ -269,13 +285,13 @@ def _row(name: str, column: Column, scale: Scale, *, is_on_paper: bool) -> str:
         values = (ABSENT,) * 6
     look = "" if is_on_paper else ' class="screen"'
     cells = "".join(f"<td>{value}</td>" for value in values)
-    return f'<tr{look}><th scope="row">{text(without_formula(name))}</th>{cells}</tr>'
+    return f'<tr{look}><th scope="row" class="name">{text(without_formula(name))}</th>{cells}</tr>'
 
 
-def _figures(statement: Statement) -> Iterator[str]:
+def _figures(figures: Iterable[Line]) -> Iterator[str]:
     yield '<section><h2>All figures</h2><table class="figures"><thead><tr><th scope="col">Figure</th>'
     yield '<th scope="col">Value</th><th scope="col">Of deployed</th></tr></thead><tbody>'
-    for line in lines(statement):
+    for line in figures:
         kinds = [
             *(["part"] if line.name.startswith(" ") else []),
             *(["main"] if line.name == "Operational efficiency" else []),
@@ -288,30 +304,42 @@ def _figures(statement: Statement) -> Iterator[str]:
     yield "</tbody></table></section>"
 
 
-def _gaps(statement: Statement) -> Iterator[str]:
+def _gaps(statement: Statement, figures: int) -> Iterator[str]:
     found = list(gaps(statement))
     yield "<section><h2>Gaps over 5 minutes</h2>"
     if not found:
         yield '<p class="small">None.</p></section>'
         return
     yield '<ul class="small">'
-    yield from _bounded(found, _GAP_LINES)
+    room = _SECOND_PAGE_ROWS - figures - _inputs_on_paper(statement, figures)
+    yield from _bounded(found, min(max(room, _LEAST_GAPS), _MOST_GAPS), _GAP_CHARS)
     yield "</ul></section>"
 
 
-def _inputs(statement: Statement) -> Iterator[str]:
+def _inputs_on_paper(statement: Statement, figures: int) -> int:
+    """Return how many sites' inputs fit on paper beside so many rows of figures."""
+    room = max(_SECOND_PAGE_ROWS - figures - _LEAST_GAPS, 1)
+    return len(statement.parts) if len(statement.parts) <= room else room - 1
+
+
+def _inputs(statement: Statement, figures: int) -> Iterator[str]:
     yield '<section><h2>Inputs</h2><table class="inputs small"><thead><tr><th scope="col">Site</th>'
     yield '<th scope="col">Rows</th><th scope="col">From</th><th scope="col">To</th>'
     yield '<th scope="col" class="digest">SHA-256 of the rows</th></tr></thead><tbody>'
+    on_paper = _inputs_on_paper(statement, figures)
     for number, part in enumerate(statement.parts):
-        look = "" if number < _SITES_ON_PAPER // 2 else ' class="screen"'
+        look = "" if number < on_paper else ' class="screen"'
         yield (
-            f'<tr{look}><th scope="row">{text(without_formula(part.site))}</th><td>{part.inputs.rows:,}</td>'
+            f'<tr{look}><th scope="row" class="name">{text(without_formula(part.site))}</th>'
+            f"<td>{part.inputs.rows:,}</td>"
             f"<td>{utc_text(part.inputs.first_at)}</td><td>{utc_text(part.inputs.last_at)}</td>"
             f'<td class="digest"><code>{text(part.inputs.digest)}</code></td></tr>'
         )
     yield "</tbody></table>"
-    if len(statement.parts) > _SITES_ON_PAPER // 2:
-        more = len(statement.parts) - _SITES_ON_PAPER // 2
-        yield f'<p class="paper">and {more:,} more sites: see the JSON form</p>'
+    yield from _more_sites(len(statement.parts) - on_paper)
     yield "</section>"
+
+
+def _more_sites(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f'<p class="paper">and {count:,} more sites: see the JSON form</p>'

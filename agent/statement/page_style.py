@@ -10,8 +10,9 @@ html { color-scheme: light; -webkit-text-size-adjust: 100%; }
 body {
   margin: 0 auto; padding: 1rem; max-width: 52rem; background: #fff; color: #14212b;
   font: 15px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
-  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+  font-variant-numeric: tabular-nums; overflow-wrap: break-word;
 }
+h1, p, li, .name { overflow-wrap: anywhere; }
 h1 { font-size: 1.35em; line-height: 1.2; margin: 0 0 .5em; }
 h2 { font-size: 1.05em; line-height: 1.2; margin: 1.1em 0 .35em; border-bottom: 1px solid #8794a0; }
 p { margin: .35em 0; }
@@ -23,13 +24,12 @@ ul { margin: .3em 0; padding-left: 1.2em; }
 .headline div { display: flex; flex-direction: column-reverse; justify-content: flex-end; }
 .headline dt { color: #44525e; font-size: .85em; }
 .headline dd { margin: 0; font-size: 1.5em; font-weight: 650; line-height: 1.15; }
-.headline .verdict dd { font-size: 1em; padding-top: .3em; }
-.plot { display: grid; grid-template-columns: 4.6em 1fr; column-gap: .4em; margin: .5em 0 0; }
+.plot { display: grid; grid-template-columns: 4.6em minmax(0, 1fr); column-gap: .4em; margin: .5em 0 0; }
 .plot .axis { display: flex; flex-direction: column; justify-content: space-between; text-align: right;
   font-size: .75em; color: #44525e; line-height: 1; }
 .plot svg { display: block; width: 100%; border-left: 1px solid #14212b; border-bottom: 1px solid #14212b; }
 .operating-picture { height: 210px; }
-.losses-picture { height: 130px; }
+.losses-picture { height: 150px; }
 .names { grid-column: 2; display: flex; font-size: .75em; color: #44525e; }
 .names span { flex: 1 1 0; min-width: 0; text-align: center; white-space: nowrap; overflow: visible; }
 .patterns { position: absolute; }
@@ -48,36 +48,40 @@ caption { text-align: left; font-size: .8em; color: #44525e; padding-bottom: .2e
 th, td { padding: .1em .45em; text-align: right; vertical-align: baseline; border-bottom: 1px solid #d4dbe0; }
 th { font-weight: 400; }
 thead th { font-weight: 600; color: #44525e; border-bottom: 1px solid #8794a0; }
-th[scope="row"], .digest { text-align: left; }
-.figures th[scope="row"] small { color: #44525e; margin-left: .5em; }
+th[scope="row"], thead th:first-child, .digest { text-align: left; }
+.figures th[scope="row"] small { color: #44525e; font-weight: 400; margin-left: .5em; }
 .figures td { white-space: nowrap; }
 .part th { padding-left: 1.5em; }
 .main th, .main td { font-weight: 650; }
-.tables { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.4em; font-size: .8em; }
+.tables { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.4em; align-items: start; font-size: .8em; }
 .tables.single { grid-template-columns: 1fr; }
-.tables td { white-space: nowrap; }
+.tables td, .days th, .inputs td { white-space: nowrap; }
 .small { font-size: .8em; }
-code { font: .92em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+code { font: .86em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .paper { display: none; }
 footer { color: #44525e; font-size: .8em; margin-top: 1em; }
 @media (max-width: 640px) {
-  .plot { grid-template-columns: 3.6em 1fr; }
+  .plot { grid-template-columns: 4.1em minmax(0, 1fr); }
   .names .fine { visibility: hidden; width: 0; flex-basis: 0; }
   .operating-picture { height: 190px; }
-  .tables { grid-template-columns: 1fr; }
-  .tables table + table thead { display: none; }
+  .tables { grid-template-columns: minmax(0, 1fr); font-size: .65em; }
+  .tables th, .tables td { padding: .1em .2em; }
+  .by-site .names span { overflow: hidden; text-overflow: ellipsis; }
   .figures th[scope="row"] small { display: block; margin-left: 0; }
   .inputs thead { display: none; }
   .inputs tr { display: block; padding: .3em 0; border-bottom: 1px solid #8794a0; }
-  .inputs th, .inputs td { display: inline; border: 0; padding: 0 .3em 0 0; }
+  .inputs th, .inputs td { display: inline; border: 0; padding: 0 .3em 0 0; white-space: normal; }
+  code { overflow-wrap: anywhere; }
 }
 @media print {
   body { font-size: 8.4pt; line-height: 1.25; padding: 0; max-width: none; }
   h2 { margin-top: .8em; }
   .sheet + .sheet { break-before: page; }
   .sheet { break-inside: avoid; }
-  .operating-picture { height: 190px; }
-  .losses-picture { height: 105px; }
+  .operating-picture { height: 200px; }
+  .losses-picture { height: 140px; }
+  .by-day .operating-picture { height: 255px; }
+  .by-day .losses-picture { height: 185px; }
   th, td { padding: 0 .4em; }
   .figures th, .figures td { line-height: 1.22; }
   .tables, .small, .legend, footer { font-size: .88em; }

@@ -6,6 +6,7 @@ The width of a column is its time: what was not watched of it is hatched, what h
 Colours are never the only sign: each cause has a pattern of its own, and their shades differ in grey.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,10 +18,14 @@ from agent.statement.markup import text
 from agent.statement.parts import Part
 from agent.text.numbers import TARGET_RATIO
 
-HEIGHT = 100
-_SLOT, _BAR_FROM, _BAR = 10.0, 0.7, 8.6
-_HEADROOM = 1.04
-_LEAST_SEEN = 0.002
+WIDTH, HEIGHT = 640, 200
+"""About the size on paper, px, so that patterns keep their shape there; on a screen the drawings are stretched."""
+
+_BAR_FROM, _BAR = 0.07, 0.86
+_LEAST_SEEN_PX = 0.2
+_HASHRATE_STEPS = (1.0, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 4.0, 4.8, 5.6, 6.4, 7.2, 8.0, 10.0)
+"""Upper edges whose quarters are round."""
+_HEADROOM = 1.01
 _LOSS_STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 _SHADES = {
@@ -106,7 +111,7 @@ def column_of_site(part: Part) -> Column:
 
 
 class _Drawing:
-    """Shapes on a ground of `SLOT` units a column and `HEIGHT` units up to `most`.
+    """Shapes on a ground of `WIDTH` by `HEIGHT`, cut into columns, up to `most`.
 
     Args:
         columns: How many.
@@ -114,16 +119,23 @@ class _Drawing:
     """
 
     def __init__(self, columns: int, most: float) -> None:
-        self.width = columns * _SLOT
+        self.slot = WIDTH / max(columns, 1)
         self._most = most or 1.0
 
     def y(self, figure: float) -> float:
         return HEIGHT * (1 - min(max(figure / self._most, 0.0), 1.0))
 
+    def spans(self, number: int, column: Column) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return from where to where the watched part of a column goes, and the part that was not watched."""
+        left = self.slot * (number + _BAR_FROM + _BAR * column.begins)
+        right = left + self.slot * _BAR * column.passed
+        middle = left + (right - left) * min(column.watched, 1.0)
+        return (left, middle), (middle, right)
+
     def box(self, span: tuple[float, float], low: float, high: float, look: str) -> str:
         """Return a rectangle from one figure to another; nothing if it is too thin to see."""
         top, bottom = self.y(high), self.y(low)
-        if bottom - top < _LEAST_SEEN * HEIGHT or span[1] - span[0] < _LEAST_SEEN * _SLOT:
+        if min(bottom - top, span[1] - span[0]) < _LEAST_SEEN_PX:
             return ""
         place = f'x="{span[0]:.2f}" y="{top:.2f}" width="{span[1] - span[0]:.2f}" height="{bottom - top:.2f}"'
         return f"<rect {place} {look}/>"
@@ -134,26 +146,23 @@ class _Drawing:
         return f'<path class="{name}" d="{path}"/>' if path else ""
 
     def svg(self, shapes: Iterable[str], *, kind: str, title: str, description: str) -> str:
-        grid = "".join(f'<path class="grid" d="M0 {HEIGHT * each / 4:g}H{self.width:g}"/>' for each in range(1, 4))
+        grid = "".join(f'<path class="grid" d="M0 {HEIGHT * each / 4:g}H{WIDTH}"/>' for each in range(1, 4))
         return (
-            f'<svg class="{kind}" viewBox="0 0 {self.width:g} {HEIGHT}" preserveAspectRatio="none" role="img"'
+            f'<svg class="{kind}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
             f' aria-labelledby="{kind}-title {kind}-text"><title id="{kind}-title">{text(title)}</title>'
             f'<desc id="{kind}-text">{text(description)}</desc>{grid}{"".join(shapes)}</svg>'
         )
 
 
-def _spans(number: int, column: Column) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return from where to where the watched part of a column goes, and the part that was not watched."""
-    left = number * _SLOT + _BAR_FROM + _BAR * column.begins
-    middle = left + _BAR * column.passed * min(column.watched, 1.0)
-    return (left, middle), (middle, left + _BAR * column.passed)
-
-
 def hashrate_top(columns: Sequence[Column]) -> float:
-    """Return the hashrate at the upper edge of the upper drawing, H/s."""
-    return _HEADROOM * max(
+    """Return the hashrate at the upper edge of the upper drawing, H/s: a round one."""
+    most = max(
         (max(each.bounds.whole_hs, each.bounds.ceiling_hs, each.mean.operating_hs) for each in columns), default=0.0
     )
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return power * next((step for step in _HASHRATE_STEPS if _HEADROOM * most <= step * power), 12.0)
 
 
 def loss_top(columns: Sequence[Column]) -> float:
@@ -179,7 +188,7 @@ def operating(columns: Sequence[Column], *, title: str, description: str) -> str
     shapes: list[str] = []
     whole: list[tuple[tuple[float, float], Bounds]] = []
     for number, column in enumerate(columns):
-        watched, unwatched = _spans(number, column)
+        watched, unwatched = drawing.spans(number, column)
         shapes.append(drawing.box(watched, 0.0, column.mean.operating_hs, 'class="operating"'))
         shapes.append(drawing.box(unwatched, 0.0, column.bounds.whole_hs, 'fill="url(#unwatched)"'))
         if column.passed and column.bounds.whole_hs:
@@ -206,7 +215,7 @@ def losses(columns: Sequence[Column], causes: Sequence[Cause], *, title: str, de
     drawing = _Drawing(len(columns), top)
     shapes: list[str] = []
     for number, column in enumerate(columns):
-        watched, unwatched = _spans(number, column)
+        watched, unwatched = drawing.spans(number, column)
         shapes += _stack(drawing, watched, column, causes)
         shapes.append(drawing.box(unwatched, 0.0, top, 'fill="url(#unwatched)"'))
     return drawing.svg(shapes, kind="losses-picture", title=title, description=description)
