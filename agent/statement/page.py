@@ -28,7 +28,7 @@ POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-a
 MOST_LISTED = 500
 """Of a list, at most so many lines stand in the file; the JSON has all."""
 # What fits on the two pages was measured with DejaVu Sans, the widest of the usual fonts.
-_GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS = 110, 92, 62
+_GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS, _SITE_CHARS = 110, 92, 62, 22
 """Characters in a line on paper."""
 _FIRST_PAGE_ROWS = {True: 12, False: 18}
 """Lines for heading and notes beside the table of days; and for these and the table of sites."""
@@ -311,22 +311,26 @@ def _gaps(statement: Statement, figures: int) -> Iterator[str]:
         yield '<p class="small">None.</p></section>'
         return
     yield '<ul class="small">'
-    room = _SECOND_PAGE_ROWS - figures - _inputs_on_paper(statement, figures)
+    room = _SECOND_PAGE_ROWS - figures - _inputs_on_paper(statement, figures)[1]
     yield from _bounded(found, min(max(room, _LEAST_GAPS), _MOST_GAPS), _GAP_CHARS)
     yield "</ul></section>"
 
 
-def _inputs_on_paper(statement: Statement, figures: int) -> int:
-    """Return how many sites' inputs fit on paper beside so many rows of figures."""
+def _inputs_on_paper(statement: Statement, figures: int) -> tuple[int, int]:
+    """Return how many sites' inputs fit on paper beside so many rows of figures, and the lines that they take."""
+    needed = list(accumulate(ceil(len(part.site) / _SITE_CHARS) for part in statement.parts))
     room = max(_SECOND_PAGE_ROWS - figures - _LEAST_GAPS, 1)
-    return len(statement.parts) if len(statement.parts) <= room else room - 1
+    if needed[-1] <= room:
+        return len(needed), needed[-1]
+    count = max(bisect_right(needed, room - 1), 1)
+    return count, needed[count - 1] + 1
 
 
 def _inputs(statement: Statement, figures: int) -> Iterator[str]:
     yield '<section><h2>Inputs</h2><table class="inputs small"><thead><tr><th scope="col">Site</th>'
     yield '<th scope="col">Rows</th><th scope="col">From</th><th scope="col">To</th>'
     yield '<th scope="col" class="digest">SHA-256 of the rows</th></tr></thead><tbody>'
-    on_paper = _inputs_on_paper(statement, figures)
+    on_paper, _ = _inputs_on_paper(statement, figures)
     for number, part in enumerate(statement.parts):
         look = "" if number < on_paper else ' class="screen"'
         yield (

@@ -32,6 +32,7 @@ ul { margin: .3em 0; padding-left: 1.2em; }
 .losses-picture { height: 150px; }
 .names { grid-column: 2; display: flex; font-size: .75em; color: #44525e; }
 .names span { flex: 1 1 0; min-width: 0; text-align: center; white-space: nowrap; overflow: visible; }
+.by-site .names span { overflow: hidden; text-overflow: ellipsis; padding: 0 .2em; }
 .patterns { position: absolute; }
 svg .grid { stroke: #d4dbe0; stroke-width: 1; vector-effect: non-scaling-stroke; }
 svg .operating { fill: #6fa8b5; stroke: #1c4a55; stroke-width: 1; vector-effect: non-scaling-stroke; }
@@ -66,7 +67,6 @@ footer { color: #44525e; font-size: .8em; margin-top: 1em; }
   .operating-picture { height: 190px; }
   .tables { grid-template-columns: minmax(0, 1fr); font-size: .65em; }
   .tables th, .tables td { padding: .1em .2em; }
-  .by-site .names span { overflow: hidden; text-overflow: ellipsis; }
   .figures th[scope="row"] small { display: block; margin-left: 0; }
   .inputs thead { display: none; }
   .inputs tr { display: block; padding: .3em 0; border-bottom: 1px solid #8794a0; }

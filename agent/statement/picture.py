@@ -132,13 +132,13 @@ class _Drawing:
         middle = left + (right - left) * min(column.watched, 1.0)
         return (left, middle), (middle, right)
 
-    def box(self, span: tuple[float, float], low: float, high: float, look: str) -> str:
-        """Return a rectangle from one figure to another; nothing if it is too thin to see."""
+    def box(self, span: tuple[float, float], low: float, high: float) -> str:
+        """Return a rectangle from one figure to another as part of a path; nothing if it is too thin to see."""
         top, bottom = self.y(high), self.y(low)
-        if min(bottom - top, span[1] - span[0]) < _LEAST_SEEN_PX:
+        width, height = span[1] - span[0], bottom - top
+        if min(width, height) < _LEAST_SEEN_PX:
             return ""
-        place = f'x="{span[0]:.2f}" y="{top:.2f}" width="{span[1] - span[0]:.2f}" height="{bottom - top:.2f}"'
-        return f"<rect {place} {look}/>"
+        return f"M{span[0]:.2f} {top:.2f}h{width:.2f}v{height:.2f}h{-width:.2f}z"
 
     def steps(self, levels: Iterable[tuple[tuple[float, float], float]], name: str) -> str:
         """Return a level line over each span."""
@@ -185,15 +185,18 @@ def operating(columns: Sequence[Column], *, title: str, description: str) -> str
         description: What it shows, in words.
     """
     drawing = _Drawing(len(columns), hashrate_top(columns))
-    shapes: list[str] = []
+    bars: list[str] = []
+    hatched: list[str] = []
     whole: list[tuple[tuple[float, float], Bounds]] = []
     for number, column in enumerate(columns):
         watched, unwatched = drawing.spans(number, column)
-        shapes.append(drawing.box(watched, 0.0, column.mean.operating_hs, 'class="operating"'))
-        shapes.append(drawing.box(unwatched, 0.0, column.bounds.whole_hs, 'fill="url(#unwatched)"'))
+        bars.append(drawing.box(watched, 0.0, column.mean.operating_hs))
+        hatched.append(drawing.box(unwatched, 0.0, column.bounds.whole_hs))
         if column.passed and column.bounds.whole_hs:
             whole.append(((watched[0], unwatched[1]), column.bounds))
-    shapes += [
+    shapes = [
+        _path(bars, 'class="operating"'),
+        _path(hatched, 'fill="url(#unwatched)"'),
         drawing.steps(((span, each.whole_hs) for span, each in whole), "deployed"),
         drawing.steps(((span, each.whole_hs * TARGET_RATIO) for span, each in whole), "target"),
         drawing.steps(((span, each.ceiling_hs) for span, each in whole), "ceiling"),
@@ -213,21 +216,32 @@ def losses(columns: Sequence[Column], causes: Sequence[Cause], *, title: str, de
     """
     top = loss_top(columns)
     drawing = _Drawing(len(columns), top)
-    shapes: list[str] = []
+    stacked: dict[Cause, list[str]] = {cause: [] for cause in causes}
+    hatched: list[str] = []
     for number, column in enumerate(columns):
         watched, unwatched = drawing.spans(number, column)
-        shapes += _stack(drawing, watched, column, causes)
-        shapes.append(drawing.box(unwatched, 0.0, top, 'fill="url(#unwatched)"'))
+        for cause, low, high in _stack(column, causes):
+            stacked[cause].append(drawing.box(watched, low, high))
+        hatched.append(drawing.box(unwatched, 0.0, top))
+    shapes = [_path(boxes, f'class="loss" fill="url(#loss-{cause})"') for cause, boxes in stacked.items()]
+    shapes.append(_path(hatched, 'fill="url(#unwatched)"'))
     return drawing.svg(shapes, kind="losses-picture", title=title, description=description)
 
 
-def _stack(drawing: _Drawing, span: tuple[float, float], column: Column, causes: Sequence[Cause]) -> Iterator[str]:
+def _stack(column: Column, causes: Sequence[Cause]) -> Iterator[tuple[Cause, float, float]]:
+    """Yield each cause with the shares of deployed from which to which it lies."""
     deployed_hs = column.mean.deployed_hs
     low = 0.0
     for cause in causes if deployed_hs else ():
         high = low + column.mean.losses_hs.get(cause, 0.0) / deployed_hs
-        yield drawing.box(span, low, high, f'class="loss" fill="url(#loss-{cause})"')
+        yield cause, low, high
         low = high
+
+
+def _path(boxes: Iterable[str], look: str) -> str:
+    """Return boxes of one look as one shape: a browser prints a pattern once for each shape that has it."""
+    path = "".join(boxes)
+    return f'<path {look} d="{path}"/>' if path else ""
 
 
 def swatch(look: str) -> str:
