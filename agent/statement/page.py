@@ -28,9 +28,9 @@ POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-a
 MOST_LISTED = 500
 """Of a list, at most so many lines stand in the file; the JSON has all."""
 # What fits on the two pages was measured with DejaVu Sans, the widest of the usual fonts.
-_GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS, _SITE_CHARS = 110, 92, 62, 22
+_GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS, _SITE_CHARS = 110, 92, 62, 15
 """Characters in a line on paper."""
-_FIRST_PAGE_ROWS = {True: 12, False: 18}
+_FIRST_PAGE_ROWS = {True: 10, False: 24}
 """Lines for heading and notes beside the table of days; and for these and the table of sites."""
 _SECOND_PAGE_ROWS = 47
 """Rows for figures, gaps and inputs."""
@@ -89,12 +89,13 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
 
 
 def _heading(statement: Statement) -> str:
-    """Return the statement's title; a large fleet is counted instead of named."""
-    if len(statement.parts) <= _FEW_NAMES:
-        return title(statement)
+    """Return the statement's title; a large fleet, or one of long names, is counted instead of named."""
+    named = title(statement)
+    if len(statement.parts) == 1 or (len(statement.parts) <= _FEW_NAMES and len(named) <= 3 * _HEAD_CHARS):
+        return named
     zones = {part.zone for part in statement.parts}
     of_zones = next(iter(zones)) if len(zones) == 1 else f"{len(zones)} zones"
-    kind = title(statement).partition(" of ")[0]
+    kind = named.partition(" of ")[0]
     return f"{kind} of {len(statement.parts)} sites, {statement.period} ({statement.days} days, {of_zones})"
 
 
@@ -167,6 +168,7 @@ def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool
         columns,
         title=f"Operating against deployed by {each}, {statement.period}",
         description=_operating_text(columns, each),
+        is_over_time=is_by_day,
     )
     yield f"{_names(columns, is_by_day=is_by_day)}</div>"
     yield f'<ul class="legend">{"".join(_marks())}</ul>'
@@ -318,7 +320,7 @@ def _gaps(statement: Statement, figures: int) -> Iterator[str]:
 
 def _inputs_on_paper(statement: Statement, figures: int) -> tuple[int, int]:
     """Return how many sites' inputs fit on paper beside so many rows of figures, and the lines that they take."""
-    needed = list(accumulate(ceil(len(part.site) / _SITE_CHARS) for part in statement.parts))
+    needed = list(accumulate(2 if len(part.site) > _SITE_CHARS else 1 for part in statement.parts))
     room = max(_SECOND_PAGE_ROWS - figures - _LEAST_GAPS, 1)
     if needed[-1] <= room:
         return len(needed), needed[-1]
@@ -333,9 +335,15 @@ def _inputs(statement: Statement, figures: int) -> Iterator[str]:
     on_paper, _ = _inputs_on_paper(statement, figures)
     for number, part in enumerate(statement.parts):
         look = "" if number < on_paper else ' class="screen"'
+        name = text(without_formula(part.site))
+        if len(part.site) > _SITE_CHARS:
+            # A long name has a line of its own, so that the digest keeps its own.
+            yield f'<tr{look}><th scope="rowgroup" colspan="5" class="name over">{name}</th></tr>'
+            first = "<td></td>"
+        else:
+            first = f'<th scope="row" class="name">{name}</th>'
         yield (
-            f'<tr{look}><th scope="row" class="name">{text(without_formula(part.site))}</th>'
-            f"<td>{part.inputs.rows:,}</td>"
+            f"<tr{look}>{first}<td>{part.inputs.rows:,}</td>"
             f"<td>{utc_text(part.inputs.first_at)}</td><td>{utc_text(part.inputs.last_at)}</td>"
             f'<td class="digest"><code>{text(part.inputs.digest)}</code></td></tr>'
         )

@@ -37,10 +37,13 @@ ul { margin: .3em 0; padding-left: 1.2em; }
 svg .grid { stroke: #d4dbe0; stroke-width: 1; vector-effect: non-scaling-stroke; }
 svg .operating { fill: #6fa8b5; stroke: #1c4a55; stroke-width: 1; vector-effect: non-scaling-stroke; }
 svg .loss { stroke: #fff; stroke-width: .7; vector-effect: non-scaling-stroke; }
+svg .deployed, svg .target, svg .floor, svg .ceiling { fill: none; }
 svg .deployed { stroke: #14212b; stroke-width: 2; vector-effect: non-scaling-stroke; }
 svg .target { stroke: #14212b; stroke-width: 1.4; stroke-dasharray: 4 2; vector-effect: non-scaling-stroke; }
 svg .floor { stroke: #b3261e; stroke-width: 3; vector-effect: non-scaling-stroke; }
 svg .ceiling { stroke: #0b4f9c; stroke-width: 1.6; stroke-dasharray: 1.5 1.5; vector-effect: non-scaling-stroke; }
+svg.dense .operating, svg.dense .loss { stroke: none; }
+svg.dense .floor { stroke-width: 1.2; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1em 1em; padding: 0; margin: .3em 0; }
 .legend { font-size: .8em; }
 .legend svg { vertical-align: -1px; margin-right: .35em; border: 1px solid #8794a0; }
@@ -49,8 +52,9 @@ caption { text-align: left; font-size: .8em; color: #44525e; padding-bottom: .2e
 th, td { padding: .1em .45em; text-align: right; vertical-align: baseline; border-bottom: 1px solid #d4dbe0; }
 th { font-weight: 400; }
 thead th { font-weight: 600; color: #44525e; border-bottom: 1px solid #8794a0; }
-th[scope="row"], thead th:first-child, .digest { text-align: left; }
+tbody th, thead th:first-child, .digest { text-align: left; }
 .figures th[scope="row"] small { color: #44525e; font-weight: 400; margin-left: .5em; }
+.inputs th.over { border-bottom: 0; }
 .figures td { white-space: nowrap; }
 .part th { padding-left: 1.5em; }
 .main th, .main td { font-weight: 650; }

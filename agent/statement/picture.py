@@ -21,7 +21,10 @@ from agent.text.numbers import TARGET_RATIO
 WIDTH, HEIGHT = 640, 200
 """About the size on paper, px, so that patterns keep their shape there; on a screen the drawings are stretched."""
 
-_BAR_FROM, _BAR = 0.07, 0.86
+_MARGIN = 0.07
+MOST_BARS = 62
+"""Up to so many columns there is some white between them."""
+
 _LEAST_SEEN_PX = 0.2
 _HASHRATE_STEPS = (1.0, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 4.0, 4.8, 5.6, 6.4, 7.2, 8.0, 10.0)
 """Upper edges whose quarters are round."""
@@ -120,6 +123,7 @@ class _Drawing:
 
     def __init__(self, columns: int, most: float) -> None:
         self.slot = WIDTH / max(columns, 1)
+        self._margin = 0.0 if columns > MOST_BARS else self.slot * _MARGIN
         self._most = most or 1.0
 
     def y(self, figure: float) -> float:
@@ -127,8 +131,9 @@ class _Drawing:
 
     def spans(self, number: int, column: Column) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return from where to where the watched part of a column goes, and the part that was not watched."""
-        left = self.slot * (number + _BAR_FROM + _BAR * column.begins)
-        right = left + self.slot * _BAR * column.passed
+        width = self.slot - 2 * self._margin
+        left = self.slot * number + self._margin + width * column.begins
+        right = left + width * column.passed
         middle = left + (right - left) * min(column.watched, 1.0)
         return (left, middle), (middle, right)
 
@@ -140,15 +145,28 @@ class _Drawing:
             return ""
         return f"M{span[0]:.2f} {top:.2f}h{width:.2f}v{height:.2f}h{-width:.2f}z"
 
-    def steps(self, levels: Iterable[tuple[tuple[float, float], float]], name: str) -> str:
-        """Return a level line over each span."""
-        path = "".join(f"M{start:.2f} {self.y(level):.2f}H{end:.2f}" for (start, end), level in levels)
+    def steps(self, levels: Iterable[tuple[tuple[float, float], float]], name: str, *, is_joined: bool = False) -> str:
+        """Return a level line over each span.
+
+        Args:
+            levels: Spans with their figures, from left to right.
+            name: Class of the line.
+            is_joined: True for one line over neighbouring spans.
+        """
+        path, before = "", -math.inf
+        for (start, end), level in levels:
+            y = self.y(level)
+            is_next = is_joined and start - before <= 2 * self._margin + _LEAST_SEEN_PX
+            path += f"H{start:.2f}V{y:.2f}" if is_next else f"M{start:.2f} {y:.2f}"
+            path += f"H{end:.2f}"
+            before = end
         return f'<path class="{name}" d="{path}"/>' if path else ""
 
     def svg(self, shapes: Iterable[str], *, kind: str, title: str, description: str) -> str:
+        look = "" if self._margin else " dense"
         grid = "".join(f'<path class="grid" d="M0 {HEIGHT * each / 4:g}H{WIDTH}"/>' for each in range(1, 4))
         return (
-            f'<svg class="{kind}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
+            f'<svg class="{kind}{look}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
             f' aria-labelledby="{kind}-title {kind}-text"><title id="{kind}-title">{text(title)}</title>'
             f'<desc id="{kind}-text">{text(description)}</desc>{grid}{"".join(shapes)}</svg>'
         )
@@ -176,13 +194,14 @@ def _lost(column: Column) -> float:
     return sum(column.mean.losses_hs.values()) / deployed_hs if deployed_hs else 0.0
 
 
-def operating(columns: Sequence[Column], *, title: str, description: str) -> str:
+def operating(columns: Sequence[Column], *, title: str, description: str, is_over_time: bool) -> str:
     """Return the upper drawing: operating against deployed, with floor, ceiling and the 90 % line.
 
     Args:
         columns: The columns, in their order.
         title: Its title.
         description: What it shows, in words.
+        is_over_time: True if a column follows the one before in time, so that deployed is one line.
     """
     drawing = _Drawing(len(columns), hashrate_top(columns))
     bars: list[str] = []
@@ -197,8 +216,8 @@ def operating(columns: Sequence[Column], *, title: str, description: str) -> str
     shapes = [
         _path(bars, 'class="operating"'),
         _path(hatched, 'fill="url(#unwatched)"'),
-        drawing.steps(((span, each.whole_hs) for span, each in whole), "deployed"),
-        drawing.steps(((span, each.whole_hs * TARGET_RATIO) for span, each in whole), "target"),
+        drawing.steps(((span, each.whole_hs) for span, each in whole), "deployed", is_joined=is_over_time),
+        drawing.steps(((span, each.whole_hs * TARGET_RATIO) for span, each in whole), "target", is_joined=is_over_time),
         drawing.steps(((span, each.ceiling_hs) for span, each in whole), "ceiling"),
         drawing.steps(((span, each.floor_hs) for span, each in whole), "floor"),
     ]

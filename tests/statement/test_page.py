@@ -178,6 +178,7 @@ def test_hostile_names_are_text() -> None:
     printable = HOSTILE.replace("\u202e", "\ufffd").replace("\x00", "\ufffd")
     assert printable in found.named("title")[0].words
     assert printable in [each.words for each in found.named("th", scope="row")]
+    assert printable in [each.words for each in found.named("th", scope="rowgroup")]
     assert "\u202e" not in html
     assert "\x00" not in html
 
