@@ -37,6 +37,7 @@ _SECOND_PAGE_ROWS = 47
 _SITES_ON_PAPER, _LEAST_GAPS, _MOST_GAPS = 10, 3, 12
 _MOST_DAYS_ON_PAPER = 31
 _FEW_NAMES = 6
+_QUARTERS = (1.0, 0.75, 0.5, 0.25)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -151,19 +152,17 @@ def _headline(statement: Statement) -> str:
 
 def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool) -> Iterator[str]:
     each = "day" if is_by_day else "site"
-    scale = scale_of(statement)
     top_hs, top_loss = picture.hashrate_top(columns), picture.loss_top(columns)
+    caption = "By site. JSON statements hold no days: each site's own page shows them."
     if is_by_day:
-        # All in the unit of the period, so that picture and figures can be compared.
-        caption = f"By {each}, from midnight to midnight in {statement.parts[0].zone}."
-    else:
-        scale = Scale(top_hs)
-        caption = "By site. JSON statements hold no days: each site's own page shows them."
+        caption = f"By day, from midnight to midnight in {statement.parts[0].zone}."
     losses_hs = statement.figures.losses_hs
     causes = [cause for cause in sorted(Cause, key=lambda cause: -losses_hs[cause]) if losses_hs[cause]]
     yield f'<section class="by-{each}"><h2>Operating against deployed, and losses, by {each}</h2>'
     yield f'<p class="small">{text(caption)} The width of a column is its time; the hatched part was not watched.</p>'
-    yield f'<div class="plot">{_axis([scale.number(top_hs * share, 1) for share in (1, 0.75, 0.5, 0.25)], scale.unit)}'
+    scale = _scale(statement, columns, is_by_day=is_by_day)
+    digits = 1 if len(scale.number(top_hs, 0)) > 1 else 2
+    yield f'<div class="plot">{_axis([scale.number(top_hs * share, digits) for share in _QUARTERS], scale.unit)}'
     yield picture.operating(
         columns,
         title=f"Operating against deployed by {each}, {statement.period}",
@@ -172,7 +171,7 @@ def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool
     )
     yield f"{_names(columns, is_by_day=is_by_day)}</div>"
     yield f'<ul class="legend">{"".join(_marks())}</ul>'
-    axis = _axis([ratio_text(top_loss * share, 1) for share in (1, 0.75, 0.5, 0.25)], "lost")
+    axis = _axis([ratio_text(top_loss * share, 1) for share in _QUARTERS], "lost")
     yield f'<div class="plot">{axis}'
     yield picture.losses(
         columns,
@@ -184,6 +183,11 @@ def _picture(statement: Statement, columns: Sequence[Column], *, is_by_day: bool
     if causes:
         yield f'<ul class="legend">{"".join(_cause_mark(statement, cause) for cause in causes)}</ul>'
     yield "</section>"
+
+
+def _scale(statement: Statement, columns: Sequence[Column], *, is_by_day: bool) -> Scale:
+    """Return the unit of a picture and its table: for days that of the figures, so that they can be compared."""
+    return scale_of(statement) if is_by_day else Scale(picture.hashrate_top(columns))
 
 
 def _axis(marks: Sequence[str], unit: str) -> str:
@@ -249,7 +253,7 @@ def _cause_mark(statement: Statement, cause: Cause) -> str:
 
 def _table(statement: Statement, columns: Sequence[Column], *, is_by_day: bool) -> Iterator[str]:
     """Yield the picture's figures as tables: in two halves for days, those of a month on paper as well."""
-    scale = scale_of(statement) if is_by_day else Scale(picture.hashrate_top(columns))
+    scale = _scale(statement, columns, is_by_day=is_by_day)
     look = ' class="screen"' if is_by_day and len(columns) > _MOST_DAYS_ON_PAPER else ""
     yield f"<section{look}><h2>{'Days' if is_by_day else 'Sites'}</h2>"
     half = ceil(len(columns) / 2) if is_by_day and len(columns) > 1 else len(columns)

@@ -237,6 +237,17 @@ def test_an_edited_figure_is_found() -> None:
         decode(text, "october.json")
 
 
+def test_a_doubt_that_was_left_out_is_found() -> None:
+    """Containers that do not add up are a doubt. Once their rows are deleted it cannot be seen any more, and holds."""
+    short = hours(*SEPTEMBER, deployed_hs=40 * EH, operating_hs=40 * EH)
+    doubted = Kept(ROWS, containers={"C1": short})
+    statement = state(doubted, OCTOBER_PERIOD, now=LATER)
+    assert "(floor 95.00 %, in doubt: containers)" in statement_text.before(statement)
+    assert verify(statement, doubted, OCTOBER_PERIOD) == []
+    assert verify(statement, Kept(ROWS), OCTOBER_PERIOD) == []
+    assert verify(october(ROWS), doubted, OCTOBER_PERIOD) == ["2025-09 doubts: containers is not stated"]
+
+
 def test_quarters_and_years_have_theirs() -> None:
     """The quarter before a quarter; a year whose year before is not in history has none."""
     rows = month((unix("2025-04-01"), unix("2025-10-01")), stopped=0.05)
