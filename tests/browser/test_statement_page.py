@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from browsing import DESK, PHONE, Shoot, visiting
 from history_cases import AT, DAY_S
+from hostile_site import PAYLOADS
 from playwright.async_api import Browser
 from statement_cases import LATER
 from statement_pages import busy_fleet, busy_month
@@ -73,6 +74,20 @@ async def test_everybody_can_read_it(browser: Browser, tmp_path: Path, name: str
     async with visiting(browser, tmp_path.as_uri(), theme="dark", java_script_enabled=True) as visit:
         await visit.page.goto(f"{visit.base}page.html", wait_until="load")
         assert await visit.grave_findings() == []
+
+
+async def test_hostile_names_are_only_shown(browser: Browser, tmp_path: Path) -> None:
+    """Sites whose names are markup, scripts and addresses are text: nothing runs, nothing is requested or reported."""
+    statements = [busy_month(f"{payload} {number}")[0] for number, payload in enumerate(PAYLOADS[:5])]
+    parts = tuple(part for each in statements for part in each.parts)
+    (tmp_path / "page.html").write_text(
+        page(msgspec.structs.replace(statements[0], parts=parts, notes=tuple(PAYLOADS))), encoding="utf-8"
+    )
+    async with visiting(browser, tmp_path.as_uri()) as visit:
+        await visit.page.goto(f"{visit.base}page.html", wait_until="load")
+        assert "canary(" in await visit.page.inner_text("body")
+        assert await visit.page.evaluate("document.querySelectorAll('.canary, script, img, iframe, a').length") == 0
+        visit.assert_innocent()
 
 
 async def test_the_picture_has_its_colours_and_patterns(browser: Browser, tmp_path: Path) -> None:
