@@ -216,10 +216,10 @@ def _shown(value: object) -> str:
 
 
 class _Change(NamedTuple):
-    """What changed the ratio.
+    """A loss or the uplift, with its effect on the ratio.
 
     Attributes:
-        more, less: What there is more of, and less.
+        more, less: How it is named if there is more of it, and if there is less.
         grown: By how much it grew as a share of deployed.
         effect: By how much that moved the ratio.
     """
@@ -239,7 +239,7 @@ _FEWER = {Cause.MISSING_BOARDS: "fewer missing boards", Cause.MISSING_CHIPS: "fe
 
 
 def sentence(before: Before, figures: StatementFigures, parts: Iterable[Part], *, period: str) -> str:
-    """Return what the period before was, and how far this one differs and why.
+    """Return the sentence: the period before, how far this one differs, and the main cause.
 
     Args:
         before: The period before.
@@ -287,7 +287,7 @@ def _now(before: Before, figures: StatementFigures, parts: list[Part], period: s
 
 
 def _why(before: Before, figures: StatementFigures, moved: float) -> str:
-    """Return which loss moved the ratio most, and a large one that moved it the other way."""
+    """Return the loss that moved the ratio most, and a large one that moved it the other way."""
     changes = list(_changes(before, figures))
     sign = math.copysign(1.0, moved)
     main = max(changes, key=lambda change: sign * change.effect)

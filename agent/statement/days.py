@@ -48,7 +48,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayBook:
-    """Adds up rows and gaps by day.
+    """Sums of rows and gaps by day.
 
     Args:
         period: The period.
@@ -107,7 +107,7 @@ class DayBook:
 
 
 class _DaySums:
-    """What one day adds up to."""
+    """Sums of one day."""
 
     def __init__(self) -> None:
         self.totals = Totals()

@@ -23,11 +23,11 @@ from agent.statement.text import Line, Scale, before, gaps, lines, scale_of, tit
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'"
-"""What the page may do, whatever is in it: have its own style, and nothing else."""
+"""The page's content security policy: its own style is allowed, and nothing else."""
 
 MOST_LISTED = 500
 """Of a list, at most so many lines stand in the file; the JSON has all."""
-# What fits on the two pages was measured with DejaVu Sans, the widest of the usual fonts.
+# The room on the two pages, measured with DejaVu Sans, the widest of the usual fonts.
 _GAP_CHARS, _NOTE_CHARS, _HEAD_CHARS, _SITE_CHARS = 110, 92, 62, 15
 """Characters in a line on paper."""
 _FIRST_PAGE_ROWS = {True: 10, False: 24}

@@ -95,4 +95,4 @@ footer { color: #44525e; font-size: .8em; margin-top: 1em; }
 """
 
 STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-"""What the page's own policy allows as style, and nothing else."""
+"""Hash of the style, as a content security policy names it."""

@@ -1,7 +1,7 @@
 """The picture of a statement: one column for each day, or for each site, as two SVG drawings. Pure.
 
 Above, operating stands against deployed, with floor, ceiling and the 90 % line. Below, the losses are stacked by cause.
-The width of a column is its time: what was not watched of it is hatched, what has not passed yet stays white.
+The width of a column is its time: unwatched time is hatched, and time still to come is white.
 
 Colours are never the only sign: each cause has a pattern of its own, and their shades differ in grey.
 """

@@ -102,7 +102,7 @@ def state(
         is_draft: False to require that it is fit for publishing.
         course: Deployed by the site's ledger; None without one.
         acknowledged: Names of the gates that the publisher opens by acknowledging their doubts.
-        taker: Takes the same rows, such as a `DayBook`; None for none.
+        taker: Receiver of the same rows and gaps, such as a `DayBook`; None for none.
 
     Raises:
         StatementError: If history has no rows for the period, or the statement is not fit for publishing.

@@ -102,7 +102,7 @@ class Unseen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hidden(NamedTuple):
-    """What one row does not show, hashes; the fields are those of `Unseen`."""
+    """Hashes that one row does not show; the fields are those of `Unseen`."""
 
     unwatched: float = 0.0
     unsure: float = 0.0
@@ -113,7 +113,7 @@ _NOTHING = Hidden()
 
 
 class RowTaker(Protocol):
-    """Takes the same rows and gaps as the book of the whole period, in their order."""
+    """Receiver of the same rows and gaps as the book of the whole period, in their order."""
 
     def add(self, row: Values, hidden: Hidden) -> None:
         """Take a row."""
@@ -130,7 +130,7 @@ class UnseenBook:
         course: Deployed by the ledger; None without one.
         set_aside_at: Unix times at which rows of a wrong clock were set aside, s.
         is_first: True if history has no rows before the period.
-        taker: Takes the same rows and gaps; None if that is not asked for.
+        taker: Receiver of the same rows and gaps; None for none.
     """
 
     def __init__(

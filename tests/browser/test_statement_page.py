@@ -51,7 +51,7 @@ CASES: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_two_printed_pages(browser: Browser, shoot: Shoot, tmp_path: Path, name: str) -> None:
-    """Whatever is in it, it prints on two A4 pages, fits a phone and a desk, and asks for nothing."""
+    """Every kind of statement prints on two A4 pages, fits a phone and a desk, and requests nothing."""
     (tmp_path / f"{name}.html").write_text(CASES[name](), encoding="utf-8")
     async with visiting(browser, tmp_path.as_uri(), size=PHONE) as visit:
         await visit.page.goto(f"{visit.base}{name}.html", wait_until="load")

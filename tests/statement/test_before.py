@@ -105,7 +105,7 @@ def test_nothing_is_compared_with_what_was_hardly_watched() -> None:
 
 
 def test_a_month_that_was_hardly_watched_itself_is_not_compared() -> None:
-    """What October shows of half its time does not stand beside September's figure."""
+    """October with half its time watched is not held against September."""
     statement = october([*month(SEPTEMBER, stopped=0.05), *month((AT, AT + 15 * DAY_S), stopped=0.04)])
     assert statement_text.before(statement).endswith("; too little of 2025-10 was watched to compare them.")
 

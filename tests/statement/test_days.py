@@ -75,7 +75,7 @@ ROWS = st.lists(
 
 @given(ROWS, st.sampled_from(["UTC", "America/St_Johns", "Asia/Kathmandu", "Europe/Berlin"]), st.booleans())
 def test_days_add_up(cases: list[tuple[int, float, float, float, float]], zone: str, is_by_ledger: bool) -> None:  # noqa: FBT001 - drawn
-    """Whatever rows there are, with or without a ledger, in hours that go over midnight: days add up to the month."""
+    """Days add up to the month for any rows, with or without a ledger, also for hours that go over midnight."""
     start = parse_period("2025-10", ZoneInfo(zone)).start // HOUR_S * HOUR_S + HOUR_S
     rows = [
         hour(

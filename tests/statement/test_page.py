@@ -103,7 +103,7 @@ def _stated_by_day(rows: list[Row], *, now: float) -> tuple[Statement, list[Day]
 
 
 def test_every_figure_note_gap_and_digest_is_there() -> None:
-    """What the table says, the page says: each line with value, share and remark, notes, gaps, method and digests."""
+    """The page has each line of the table with value, share and remark, and its notes, gaps, method and digests."""
     statement, days = busy_month(every_h=60)
     found = Elements(page(statement, days))
     rows = {each.words for each in found.named("tr")}
