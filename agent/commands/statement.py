@@ -19,12 +19,15 @@ from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
 from agent.site.ledger.file import ledger_text
 from agent.statement import check, text
 from agent.statement.combining import shard_of_title
+from agent.statement.days import Day, DayBook
 from agent.statement.declared import DeployedCourse
 from agent.statement.gates import ACKNOWLEDGEABLE
+from agent.statement.page import page
 from agent.statement.period import Period, parse_period
 from agent.statement.statement import Statement, combine, state
 
 COMMAND = "statement"
+HTML = "html"
 MONTH_TO_DATE = "month-to-date"
 
 
@@ -35,6 +38,7 @@ def _json(statement: Statement) -> str:
 FORMATS: Mapping[str, Callable[[Statement], str]] = {
     "table": text.table,
     "markdown": text.markdown,
+    HTML: page,
     "csv": text.csv,
     "json": _json,
 }
@@ -74,7 +78,10 @@ def statement(
             _verify(verify, period=asked, config=config, history=history)
             return
         else:
-            shown = _stated(asked, config=config, history=history, asking=asking)
+            shown, days = _stated(asked, config=config, history=history, asking=asking)
+            if form == HTML:
+                write_text([page(shown, days)])
+                return
         # As bytes: they must depend neither on the terminal's width nor on its encoding.
         write_text([FORMATS[form](shown)])
 
@@ -94,19 +101,26 @@ class _Asking:
     acknowledged: tuple[str, ...]
 
 
-def _stated(period: str | None, *, config: Path | None, history: Path | None, asking: _Asking) -> Statement:
+def _stated(
+    period: str | None, *, config: Path | None, history: Path | None, asking: _Asking
+) -> tuple[Statement, list[Day]]:
+    """Return a statement, and its figures by day."""
     config = _found(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
         if period == MONTH_TO_DATE:
             period = datetime.fromtimestamp(asking.now, zone).strftime("%Y-%m")
-        return state(
+        covered = _period(period, zone)
+        book = DayBook(covered)
+        shown = state(
             reader,
-            _period(period, zone),
+            covered,
             now=asking.now,
             is_draft=asking.is_draft,
             course=_course(config, reader.site, now=asking.now),
             acknowledged=asking.acknowledged,
+            taker=book,
         )
+        return shown, book.days(shown.parts[0])
 
 
 def _found(config: Path | None, history: Path | None) -> Path | None:

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from agent.history.export import FORMATS as DIGEST_FORMATS
+from agent.statement.before import differences as before_differences
+from agent.statement.before import refuse_strange
 from agent.statement.combining import refuse_incomplete
 from agent.statement.declared import DeployedCourse
 from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST, upgraded, upgraded_parts
@@ -56,6 +58,9 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
     ]
     if statement.notes != tuple(notes_of(figures, statement.parts, statement.acknowledged)):
         wrong.append("its notes do not match its figures")
+    if statement.before is not None:
+        sites = [part.site for part in statement.parts]
+        refuse_strange(statement.before, period=statement.period, sites=sites, file=file)
     if wrong:
         raise StatementError(f"{file}: does not follow from its own parts: {'; '.join(wrong)}")
 
@@ -123,6 +128,8 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         wrong.append(f"days: stated {statement.days}, the calendar gives {period.days}")
     if not least_s <= stated.elapsed_s <= period.seconds:
         wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
+    if statement.before is not None:
+        wrong += before_differences(statement.before, source, period, course=course)
     return wrong
 
 

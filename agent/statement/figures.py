@@ -10,6 +10,7 @@ from agent.history.minutes import Row
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.statement.parts import Part
+from agent.statement.unseen import Unseen
 from agent.text.numbers import TARGET_RATIO
 from agent.unit.limits import HS_PER_THS
 
@@ -199,7 +200,7 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     )
 
 
-class _Bounds(NamedTuple):
+class Bounds(NamedTuple):
     """Means over the whole time, H/s: deployed, and operating at its floor, with capped units, and at its ceiling."""
 
     whole_hs: float
@@ -208,22 +209,25 @@ class _Bounds(NamedTuple):
     ceiling_hs: float
 
 
-def _bounds(parts: Sequence[Part]) -> _Bounds:
-    bounds = [_Bounds(0.0, 0.0, 0.0, 0.0), *map(_bounds_of, parts)]
-    return _Bounds(*map(math.fsum, zip(*bounds, strict=True)))
+def bounds_of(mean: Row, unseen: Unseen) -> Bounds:
+    """Return the bounds of a span of time from its means and what they do not show.
 
-
-def _bounds_of(part: Part) -> _Bounds:
-    """Return one site's bounds. Without anything unseen, floor and ceiling are the figure itself, to the last bit."""
-    unseen, share, weight = part.unseen, part.watched_share, part.weight
-    seen_hs = part.mean.operating_hs * share
-    uplift_hs = part.mean.uplift_hs * share
+    Without anything unseen, floor and ceiling are the figure itself, to the last bit.
+    """
+    share = unseen.watched_share(mean.watched_s)
+    seen_hs = mean.operating_hs * share
+    uplift_hs = mean.uplift_hs * share
     floor_hs = ceiling_hs = seen_hs
     if unseen.deployed_s:
         floor_hs = max(0.0, seen_hs - unseen.unsure / unseen.deployed_s)
         ceiling_hs = seen_hs + (unseen.unwatched + unseen.unknown) / unseen.deployed_s
-    capped_hs = max(0.0, floor_hs - uplift_hs)
-    return _Bounds(part.whole_hs * weight, floor_hs * weight, capped_hs * weight, ceiling_hs * weight)
+    whole_hs = unseen.whole_hs(mean.deployed_hs, mean.watched_s)
+    return Bounds(whole_hs, floor_hs, max(0.0, floor_hs - uplift_hs), ceiling_hs)
+
+
+def _bounds(parts: Sequence[Part]) -> Bounds:
+    weighed = [[hs * part.weight for hs in bounds_of(part.mean, part.unseen)] for part in parts]
+    return Bounds(*map(math.fsum, zip(Bounds(0.0, 0.0, 0.0, 0.0), *weighed, strict=True)))
 
 
 def _credited_hs(part: Part) -> float:

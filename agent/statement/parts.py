@@ -15,7 +15,7 @@ from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
 from agent.statement.period import Period, utc_text
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
-from agent.statement.unseen import LISTED_GAP_S, Unseen, UnseenBook
+from agent.statement.unseen import LISTED_GAP_S, RowTaker, Unseen, UnseenBook
 
 HOUR_S = 3600
 
@@ -88,7 +88,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def watched_share(self) -> float:
         """Share of the time in which units were deployed for which there are figures; exactly 1 without a gap."""
-        return self.mean.watched_s / self.unseen.deployed_s if self.unseen.deployed_s else 0.0
+        return self.unseen.watched_share(self.mean.watched_s)
 
     @property
     def weight(self) -> float:
@@ -98,8 +98,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def whole_hs(self) -> float:
         """Deployed as a mean over that time, watched or not, H/s."""
-        unwatched_hs = self.unseen.unwatched / self.unseen.deployed_s if self.unseen.deployed_s else 0.0
-        return self.mean.deployed_hs * self.watched_share + unwatched_hs
+        return self.unseen.whole_hs(self.mean.deployed_hs, self.mean.watched_s)
 
 
 class Source(Protocol):
@@ -136,12 +135,13 @@ def part_of(
     known_by: float,
     course: DeployedCourse | None = None,
     digest_format: int = DIGEST_FORMAT,
+    taker: RowTaker | None = None,
 ) -> Part:
     """Compute one site's part from its rows that begin before `until`, with a digest of that version of the CSV.
 
     Windows of pools that were fetched after Unix time `known_by` are left out. Without `course`, deployed by the
     ledger, what was deployed in a gap is that of its edges. A period that goes on ends with its last row, unless that
-    is longer ago than a gap.
+    is longer ago than a gap. `taker` is given the same rows and gaps, once they were checked.
 
     Raises:
         StatementError: If history has no rows for the period, or one that cannot be.
@@ -153,6 +153,7 @@ def part_of(
         course=course,
         set_aside_at=source.set_aside_times(),
         is_first=span is None or span[0] >= period.start,
+        taker=taker,
     )
     first: Values | None = None
     last: Values | None = None

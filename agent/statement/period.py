@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 FIRST_YEAR, LAST_YEAR = 2009, 9998
@@ -69,6 +69,35 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
     the two midnights counts, so that no hour is in two periods.
     """
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def midnights(period: Period) -> list[int]:
+    """Return the Unix times at which the period's days begin and the last one ends, s: one more than it has days.
+
+    A day that a zone skipped, such as 2011-12-30 in Samoa, begins and ends at once.
+    """
+    zone = ZoneInfo(period.zone)
+    year, first, _ = _months(period.name) or (FIRST_YEAR, 1, 1)
+    begin = date(year, first, 1)
+    return [_midnight(begin + timedelta(days=number), zone) for number in range(period.days + 1)]
+
+
+def days_of(period: Period) -> list[str]:
+    """Return the dates of the period's days: ``2025-10-26``."""
+    year, first, _ = _months(period.name) or (FIRST_YEAR, 1, 1)
+    return [(date(year, first, 1) + timedelta(days=number)).isoformat() for number in range(period.days)]
+
+
+def name_before(name: str) -> str:
+    """Return the month, quarter or year before one: ``2025-Q4`` for ``2026-Q1``; empty for no period."""
+    months = _months(name)
+    if months is None:
+        return ""
+    year, first, count = months
+    if count > _MONTHS_IN_QUARTER:
+        return f"{year - 1:04}"
+    year, first = (year, first - count) if first > count else (year - 1, first - count + 12)
+    return f"{year:04}-{first:02}" if count == 1 else f"{year:04}-Q{first // _MONTHS_IN_QUARTER + 1}"
 
 
 def utc_text(at: float) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from agent.statement.before import SETTLED_AFTER_S, Before, before_of, combined
 from agent.statement.combining import refuse_double, refuse_incomplete
 from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
@@ -23,10 +24,9 @@ from agent.statement.gates import doubts_of, refuse_unfit
 from agent.statement.notes import notes_of
 from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period
+from agent.statement.unseen import RowTaker
 
 FORMAT = 3
-# Time after a period's end by which its last minute is on the disk, s.
-SETTLED_AFTER_S = 120
 
 METHOD = (
     "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."
@@ -64,6 +64,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         parts: One part for each site, by name.
         acknowledged: The doubts that the publisher acknowledged, by the names of their gates.
         sites: The sites that the fleet declared to have; empty if it declared none.
+        before: The figures of the period before; None if history shows nothing of it, and if one of several sites
+            has none.
         method: The method of computation, in words.
     """
 
@@ -77,6 +79,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
     acknowledged: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    before: Before | None = None
     method: str = METHOD
 
 
@@ -88,6 +91,7 @@ def state(
     is_draft: bool = True,
     course: DeployedCourse | None = None,
     acknowledged: Iterable[str] = (),
+    taker: RowTaker | None = None,
 ) -> Statement:
     """Compute one site's statement.
 
@@ -98,14 +102,25 @@ def state(
         is_draft: False to require that it is fit for publishing.
         course: Deployed by the site's ledger; None without one.
         acknowledged: Names of the gates that the publisher opens by acknowledging their doubts.
+        taker: Receiver of the same rows and gaps, such as a `DayBook`; None for none.
 
     Raises:
         StatementError: If history has no rows for the period, or the statement is not fit for publishing.
     """
     is_over = now >= period.end + SETTLED_AFTER_S
     elapsed_s = float(period.seconds if is_over else min(max(now - period.start, 0.0), period.seconds))
-    part = part_of(source, period, until=period.end, elapsed_s=elapsed_s, is_over=is_over, known_by=now, course=course)
-    blank = Blank(period=period.name, days=period.days, computed_at=now, is_draft=is_draft)
+    part = part_of(
+        source,
+        period,
+        until=period.end,
+        elapsed_s=elapsed_s,
+        is_over=is_over,
+        known_by=now,
+        course=course,
+        taker=taker,
+    )
+    before = before_of(source, period, now=now, course=course)
+    blank = Blank(period=period.name, days=period.days, computed_at=now, is_draft=is_draft, before=before)
     return _statement(blank, [part], acknowledged=acknowledged)
 
 
@@ -141,7 +156,8 @@ def combine(
     declared = tuple(sorted(set(sites) | {site for each in statements for site in each.sites if not sites}))
     refuse_incomplete(parts, declared)
     known = {name for each in statements for name in each.acknowledged} | set(acknowledged)
-    blank = Blank(period=periods[0], days=statements[0].days, computed_at=now, is_draft=is_draft)
+    before = combined(each.before for each in statements)
+    blank = Blank(period=periods[0], days=statements[0].days, computed_at=now, is_draft=is_draft, before=before)
     return _statement(blank, parts, sites=declared, acknowledged=known)
 
 
@@ -149,13 +165,14 @@ class Blank(NamedTuple):
     """What a statement says beside its parts.
 
     Attributes:
-        period, days, computed_at, is_draft: As in `Statement`.
+        period, days, computed_at, is_draft, before: As in `Statement`.
     """
 
     period: str
     days: int
     computed_at: float
     is_draft: bool
+    before: Before | None = None
 
 
 def _statement(
@@ -177,4 +194,5 @@ def _statement(
         parts=tuple(parts),
         acknowledged=seen,
         sites=sites,
+        before=blank.before,
     )

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import NamedTuple
 
+from agent.history.export import csv_cell
 from agent.site.status import Cause
+from agent.statement.before import sentence
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
 from agent.statement.notes import span_text
@@ -38,16 +40,33 @@ class Line(NamedTuple):
     note: str = ""
 
 
-class _Scale:
-    """The common unit of all hashrates of a statement."""
+class Scale:
+    """The common unit of all hashrates of a statement.
+
+    Args:
+        largest_hs: The largest of them, H/s.
+
+    Attributes:
+        unit: Its name: ``EH/s``.
+    """
 
     def __init__(self, largest_hs: float) -> None:
-        self._factor, self._unit = next(
+        self._factor, self.unit = next(
             ((factor, unit) for factor, unit in _PREFIXES if largest_hs >= factor * 0.999_995), (1.0, "H/s")
         )
 
     def __call__(self, hashrate_hs: float | None) -> str:
-        return ABSENT if hashrate_hs is None else f"{hashrate_hs / self._factor:.2f} {self._unit}"
+        """Return a hashrate with its unit; a dash for None."""
+        return ABSENT if hashrate_hs is None else f"{self.number(hashrate_hs)} {self.unit}"
+
+    def number(self, hashrate_hs: float, digits: int = 2) -> str:
+        """Return a hashrate without its unit."""
+        return f"{hashrate_hs / self._factor:.{digits}f}"
+
+
+def scale_of(statement: Statement) -> Scale:
+    """Return the unit of a statement's hashrates."""
+    return Scale(max(statement.figures.deployed_hs, statement.figures.deployed_end_hs))
 
 
 def title(statement: Statement) -> str:
@@ -62,7 +81,7 @@ def title(statement: Statement) -> str:
 def lines(statement: Statement) -> Iterator[Line]:
     """Yield the figures in reading order."""
     figures = statement.figures
-    hashrate = _Scale(max(figures.deployed_hs, figures.deployed_end_hs))
+    hashrate = scale_of(statement)
     ends = [part.inputs.last_at for part in statement.parts]
     end = local_text(ends[0], statement.parts[0].zone) if len(ends) == 1 else "each site's last row"
     yield Line("Deployed at the end", hashrate(figures.deployed_end_hs), "", f"{figures.units_end:,.0f} units; {end}")
@@ -86,7 +105,7 @@ def lines(statement: Statement) -> Iterator[Line]:
         yield Line("Uplift above nameplate", hashrate(figures.uplift_hs), ratio_text(figures.uplift_ratio))
         yield Line("Lost, less uplift", hashrate(net_hs), share, "deployed - operating")
     yield Line("Operating at the end", hashrate(figures.operating_end_hs), "", "a snapshot, not an average")
-    yield Line("Operational efficiency", ratio_text(figures.operational_efficiency_ratio), "", _verdict(statement))
+    yield Line("Operational efficiency", ratio_text(figures.operational_efficiency_ratio), "", verdict(statement))
     yield from _bounds(figures)
     yield Line("  over deployed at the end", ratio_text(figures.operational_efficiency_end_ratio))
     yield Line("  excluding curtailment", ratio_text(figures.operational_efficiency_excluding_curtailment_ratio))
@@ -140,15 +159,16 @@ def _bounds(figures: StatementFigures) -> Iterator[Line]:
     yield Line("  capped per unit", capped, "", f"no unit above its nameplate; floor {capped_floor}")
 
 
-def _verdict(statement: Statement) -> str:
+def verdict(statement: Statement) -> str:
+    """Return whether the floor is above the trade's line, in words."""
     figures = statement.figures
     if figures.is_above_target is None:
         return "nothing was deployed"
     # By the unrounded ratio: 89.996 % is shown as 90.00 % and is not above the line.
-    verdict = f"{'above' if figures.is_above_target else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
+    line = f"{'above' if figures.is_above_target else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
     capped = figures.operational_efficiency_capped_floor_ratio
     is_uplifted = figures.is_above_target and capped is not None and capped <= TARGET_RATIO
-    return f"{verdict} by the floor, uplift netted" + ("; not above it capped" if is_uplifted else "")
+    return f"{line} by the floor, uplift netted" + ("; not above it capped" if is_uplifted else "")
 
 
 def _energy(joules: float) -> str:
@@ -156,7 +176,15 @@ def _energy(joules: float) -> str:
     return f"{joules / factor:.2f} {unit}"
 
 
-def _gaps(statement: Statement) -> Iterator[str]:
+def before(statement: Statement) -> str:
+    """Return the sentence on the period before; empty if history shows nothing of it."""
+    if statement.before is None:
+        return ""
+    return sentence(statement.before, statement.figures, statement.parts, period=statement.period)
+
+
+def gaps(statement: Statement) -> Iterator[str]:
+    """Yield each listed gap, with its site, in words."""
     for part in statement.parts:
         for gap in part.unseen.gaps:
             begin, end = local_text(gap.start, part.zone), local_text(gap.end, part.zone)
@@ -186,7 +214,8 @@ def table(statement: Statement) -> str:
                 for line in shown
             ),
             "",
-            *(f"Gap of {gap}" for gap in _gaps(statement)),
+            *((*wrap(before(statement), WIDTH), "") if statement.before else ()),
+            *(f"Gap of {gap}" for gap in gaps(statement)),
             *([""] if any(part.unseen.gaps for part in statement.parts) else []),
             *wrap(statement.method, WIDTH),
             "",
@@ -211,9 +240,10 @@ def markdown(statement: Statement) -> str:
                 for line in lines(statement)
             ),
             "",
+            *((before(statement), "") if statement.before else ()),
             f"*Method.* {statement.method}",
             "",
-            *(f"- Gap of {gap}" for gap in _gaps(statement)),
+            *(f"- Gap of {gap}" for gap in gaps(statement)),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -238,7 +268,7 @@ def csv(statement: Statement) -> str:
             rows.append((name, value))
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
-    rows += [("gap", gap) for gap in _gaps(statement)]
+    rows += [("gap", gap) for gap in gaps(statement)]
     rows += [("note", note) for note in statement.notes]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 
@@ -249,5 +279,5 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if "," in value or '"' in value else value
+        return csv_cell(value)
     return repr(value)

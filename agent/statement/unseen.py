@@ -11,8 +11,9 @@ The ledger says what was deployed in a gap. Without one, the larger figure of it
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -90,6 +91,36 @@ class Unseen(msgspec.Struct, frozen=True, kw_only=True):
     ledger_digest: str = ""
     ledger_off: float = 0.0
 
+    def watched_share(self, watched_s: float) -> float:
+        """Return the share of that time that `watched_s` seconds are; exactly 1 without a gap."""
+        return watched_s / self.deployed_s if self.deployed_s else 0.0
+
+    def whole_hs(self, deployed_hs: float, watched_s: float) -> float:
+        """Return deployed as a mean over that time, if it was `deployed_hs` in the `watched_s` seconds watched, H/s."""
+        unwatched_hs = self.unwatched / self.deployed_s if self.deployed_s else 0.0
+        return deployed_hs * self.watched_share(watched_s) + unwatched_hs
+
+
+class Hidden(NamedTuple):
+    """Hashes that one row does not show; the fields are those of `Unseen`."""
+
+    unwatched: float = 0.0
+    unsure: float = 0.0
+    unknown: float = 0.0
+
+
+_NOTHING = Hidden()
+
+
+class RowTaker(Protocol):
+    """Receiver of the same rows and gaps as the book of the whole period, in their order."""
+
+    def add(self, row: Values, hidden: Hidden) -> None:
+        """Take a row."""
+
+    def add_gap(self, start: int, end: int, deployed: Callable[[float, float], float]) -> None:
+        """Take a time without rows; `deployed` gives deployed times time over any part of it, hashes."""
+
 
 class UnseenBook:
     """Adds up what is not seen, row by row.
@@ -99,18 +130,25 @@ class UnseenBook:
         course: Deployed by the ledger; None without one.
         set_aside_at: Unix times at which rows of a wrong clock were set aside, s.
         is_first: True if history has no rows before the period.
+        taker: Receiver of the same rows and gaps; None for none.
     """
 
     def __init__(
-        self, start: int, *, course: DeployedCourse | None, set_aside_at: Sequence[float], is_first: bool
+        self,
+        start: int,
+        *,
+        course: DeployedCourse | None,
+        set_aside_at: Sequence[float],
+        is_first: bool,
+        taker: RowTaker | None = None,
     ) -> None:
         self._start, self._course, self._set_aside_at, self._is_first = start, course, set_aside_at, is_first
+        self._taker = taker
         self._since = start
         self._before: Values | None = None
         self._last: Values | None = None
-        self._unwatched: list[float] = []
-        self._unsure: list[float] = []
-        self._unknown: list[float] = []
+        self._unwatched_in_gaps: list[float] = []
+        self._hidden: list[Hidden] = []
         self._off: list[float] = []
         self._gaps: list[Gap] = []
 
@@ -122,13 +160,13 @@ class UnseenBook:
             if at > end:
                 self._gap(end, at, row)
             deployed_hs = row[_DEPLOYED] or 0.0
-            self._unwatched.append(deployed_hs * (span_s - watched_s) if watched_s < span_s else 0.0)
             if self._course is not None:
                 declared_hs = self._course.hashes(at, at + span_s) / span_s
                 self._off.append((declared_hs - deployed_hs) * watched_s)
-            unknown_hs = deployed_hs - (row[_KNOWN] or 0.0)
-            if unknown_hs > deployed_hs * _ROUNDING_RATIO:
-                self._doubt(row, unknown_hs, watched_s)
+            hidden = _hidden(row)
+            self._hidden.append(hidden)
+            if self._taker is not None:
+                self._taker.add(row, hidden)
             self._before, self._last = self._last, row
 
     def _begin(self, at: int) -> int:
@@ -137,25 +175,21 @@ class UnseenBook:
             self._since = min(self._course.first_deployed_at(self._start, at) or at, at)
         return self._since
 
-    def _doubt(self, row: Values, unknown_hs: float, watched_s: float) -> None:
-        """Add units in unknown states: silent ones count as nothing, those that were not asked in time as before."""
-        silent_hs = math.fsum(row[place] or 0.0 for place in _SILENT)
-        lost_hs = math.fsum(row[place] or 0.0 for place in _LOST)
-        asked_late_hs = unknown_hs - silent_hs
-        if asked_late_hs > unknown_hs * _ROUNDING_RATIO:
-            self._unsure.append(min(asked_late_hs, row[_OPERATING] or 0.0) * watched_s)
-        self._unknown.append(min(unknown_hs, lost_hs) * watched_s)
-
     def _gap(self, start: int, end: int, after: Values | None) -> None:
-        if self._course is not None:
-            self._unwatched.append(self._course.hashes(start, end))
-        else:
-            edges = [row[_DEPLOYED] or 0.0 for row in (self._last, after) if row is not None]
-            self._unwatched.append(max(edges) * (end - start))
+        deployed = self._deployed_in_gap(after)
+        self._unwatched_in_gaps.append(deployed(start, end))
+        if self._taker is not None:
+            self._taker.add_gap(start, end, deployed)
         # The minutes at its edges were watched in part.
         begins, ends = start - _unwatched_s(self._last), end + _unwatched_s(after)
         if ends - begins > LISTED_GAP_S:
             self._gaps.append(Gap(start=begins, end=ends, reason=self._reason(start, end, after)))
+
+    def _deployed_in_gap(self, after: Values | None) -> Callable[[float, float], float]:
+        if self._course is not None:
+            return self._course.hashes
+        edge_hs = max(row[_DEPLOYED] or 0.0 for row in (self._last, after) if row is not None)
+        return lambda start, end: edge_hs * (end - start)
 
     def _reason(self, start: int, end: int, after: Values | None) -> GapReason:
         if any(start <= at <= end + _CLOCK_SLACK_S for at in self._set_aside_at):
@@ -177,13 +211,27 @@ class UnseenBook:
         return Unseen(
             since=self._since,
             deployed_s=float(end - self._since),
-            unwatched=math.fsum(self._unwatched),
-            unsure=math.fsum(self._unsure),
-            unknown=math.fsum(self._unknown),
+            unwatched=math.fsum([*self._unwatched_in_gaps, *(each.unwatched for each in self._hidden)]),
+            unsure=math.fsum(each.unsure for each in self._hidden),
+            unknown=math.fsum(each.unknown for each in self._hidden),
             gaps=tuple(self._gaps),
             ledger_digest="" if self._course is None else self._course.digest,
             ledger_off=math.fsum(self._off),
         )
+
+
+def _hidden(row: Values) -> Hidden:
+    """Return what a row hides: silent units count as nothing, those that were not asked in time as before."""
+    span_s, watched_s, deployed_hs = row[1] or 0.0, row[_WATCHED_S] or 0.0, row[_DEPLOYED] or 0.0
+    unwatched = deployed_hs * (span_s - watched_s) if watched_s < span_s else 0.0
+    unknown_hs = deployed_hs - (row[_KNOWN] or 0.0)
+    if unknown_hs <= deployed_hs * _ROUNDING_RATIO:
+        return Hidden(unwatched) if unwatched else _NOTHING
+    silent_hs = math.fsum(row[place] or 0.0 for place in _SILENT)
+    lost_hs = math.fsum(row[place] or 0.0 for place in _LOST)
+    asked_late_hs = unknown_hs - silent_hs
+    unsure_hs = min(asked_late_hs, row[_OPERATING] or 0.0) if asked_late_hs > unknown_hs * _ROUNDING_RATIO else 0.0
+    return Hidden(unwatched, unsure_hs * watched_s, min(unknown_hs, lost_hs) * watched_s)
 
 
 def _unwatched_s(row: Values | None) -> int:

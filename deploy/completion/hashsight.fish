@@ -138,7 +138,7 @@ complete -c hashsight -n '__fish_seen_subcommand_from demo' -l json -d 'Print th
 complete -c hashsight -n '__fish_seen_subcommand_from demo' -s h -l help -d 'Show this message and exit.'
 complete -c hashsight -n '__fish_seen_subcommand_from statement' -l config -s c -r -F -d 'Site configuration (TOML). Default: $HASHSIGHT_CONFIG, ./site.toml or /etc/hashsight/site.toml.'
 complete -c hashsight -n '__fish_seen_subcommand_from statement' -l history -r -F -d 'History file, instead of a configuration.'
-complete -c hashsight -n '__fish_seen_subcommand_from statement' -l format -x -d 'table, markdown, csv or json.'
+complete -c hashsight -n '__fish_seen_subcommand_from statement' -l format -x -d 'table, markdown, html, csv or json.'
 complete -c hashsight -n '__fish_seen_subcommand_from statement' -l json -d 'The same as --format json.'
 complete -c hashsight -n '__fish_seen_subcommand_from statement' -l verify -r -F -d 'Recompute this statement (JSON) from history; exit 1 if it does not match.'
 complete -c hashsight -n '__fish_seen_subcommand_from statement' -l publish -d 'Refuse if under 95 % was watched, a doubt is open, or it is not over.'

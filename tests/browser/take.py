@@ -3,7 +3,8 @@
     python tests/browser/take.py [--out docs/pages]
 
 The units are polled by the agent's own readers in simulated time; the month before is made up, with two gaps. The
-agent's web server serves the pages, and Chromium takes each picture in light colours, at the size of its window.
+agent's web server serves the pages, and Chromium takes each picture in light colours, at the size of its window. The
+days of an invented month's statement are taken as they are printed.
 """
 
 import argparse
@@ -18,13 +19,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from browsing import DESK, PHONE, chromium, visiting
 from page_conditions import CONTAINERS, FAN_UNIT, FAULTS, UNITS
 from paths import ROOT
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, async_playwright
 from simulated_site import SimulatedSite
+from statement_pages import busy_month
 
 from agent.exporters.web import server as web
+from agent.statement.page import page
 from simulators.farm.plan import Troubles
 
 MOST_BYTES = 120_000
+SHEET = (500, 1030)
+"""A sheet, px: narrower than A4, because patterns make large files."""
 TROUBLES = Troubles(off=0.02, asleep=0.0, starting=0.0, missing_board=0.03, missing_chips=0.03, slow=0.03)
 
 
@@ -69,11 +74,25 @@ async def take(out: Path) -> None:
                 if picture.top is not None:
                     await visit.page.evaluate("top => document.querySelector(top).scrollIntoView()", picture.top)
                 path = out / f"{picture.name}.png"
-                body = await visit.page.screenshot(path=path)
-                print(f"{path}: {len(body):,} bytes")  # noqa: T201 - it is run by hand.
-                if len(body) > MOST_BYTES:
-                    raise SystemExit(f"{path} is larger than {MOST_BYTES:,} bytes")
+                check(path, await visit.page.screenshot(path=path))
             visit.assert_innocent()
+            await take_statement(browser, Path(folder), out / "statement.png")
+
+
+async def take_statement(browser: Browser, folder: Path, path: Path) -> None:
+    """Write the picture of a statement's days, as it is printed."""
+    (folder / "statement.html").write_text(page(*busy_month(every_h=200)), encoding="utf-8")
+    async with visiting(browser, folder.as_uri(), size=SHEET) as visit:
+        await visit.page.goto(f"{visit.base}statement.html", wait_until="load")
+        await visit.page.emulate_media(media="print")
+        check(path, await visit.page.locator(".by-day").screenshot(path=path))
+
+
+def check(path: Path, body: bytes) -> None:
+    """Say how large a picture is; fail if that is too much for a README."""
+    print(f"{path}: {len(body):,} bytes")  # noqa: T201 - it is run by hand.
+    if len(body) > MOST_BYTES:
+        raise SystemExit(f"{path} is larger than {MOST_BYTES:,} bytes")
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,39 @@ def test_month_to_date(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "alpha: the period is not over; history has" in stated.stdout
 
 
+def test_a_page_of_days(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--format html` is a page of the site's days, also month to date; nothing but the page is written."""
+    found = call("statement", "2025-10", "-c", config, "--format", "html")
+    assert (found.exit_code, found.stderr) == (
+        0,
+        f"{config.parent / 'ledger.csv'}: no ledger; what was deployed in gaps is taken from the rows beside them\n",
+    )
+    assert found.stdout.startswith("<!doctype html>\n")
+    assert found.stdout.endswith("</html>\n")
+    assert found.stdout.count('class="name">10-') == 31
+    monkeypatch.setattr(time, "time", lambda: AT + 8.0 * 3600)
+    begun = call("statement", "month-to-date", "-c", config, "--format", "html")
+    assert "<title>Draft statement of alpha, 2025-10 (31 days, America/Chicago)</title>" in begun.stdout
+    assert "alpha: the period is not over" in begun.stdout
+    assert '<th scope="row" class="name">10-02</th><td>-</td>' in begun.stdout
+
+
+def test_the_month_before_and_its_verification(config: Path, tmp_path: Path) -> None:
+    """November's statement has October in one sentence; once October's rows are changed it no longer verifies."""
+    file = tmp_path / "november.json"
+    file.write_text(call("statement", "2025-11", "-c", config, "--json").stdout, encoding="utf-8")
+    assert json.loads(file.read_text(encoding="utf-8"))["before"]["period"] == "2025-10"
+    words = " ".join(call("statement", "2025-11", "-c", config).stdout.split())
+    assert "2025-10: 92.00 % of 50.00 PH/s deployed (floor 92.00 %); too little of 2025-11 was watched" in words
+    assert call("statement", "--verify", file, "-c", config).exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "site.history.sqlite")) as connection:
+        connection.execute("UPDATE site SET watched_s = watched_s / 2 WHERE at = ?", (AT + DAY_S,))
+        connection.commit()
+    verified = call("statement", "--verify", file, "-c", config)
+    assert verified.exit_code == 1
+    assert "  2025-10 inputs: stated" in verified.stderr
+
+
 def test_combine(config: Path, tmp_path: Path) -> None:
     """Statements of several sites combine into one; a period before the files must be theirs."""
     files = []
@@ -136,6 +171,9 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     whole.write_text(call("statement", "2025-10", "--combine", *files, "--format", "json").stdout, encoding="utf-8")
     verified = call("statement", "--verify", whole, "--history", tmp_path / "beta.sqlite")
     assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not checked here: alpha "
+    pages = call("statement", "--combine", *files, "--format", "html").stdout
+    assert "<title>Draft statement of alpha, beta, 2025-10 (31 days, UTC)</title>" in pages
+    assert "JSON statements hold no days" in pages
     assert call("statement", "--combine", files[0], files[0]).exit_code == 1
     assert call("statement", "2025-11", "--combine", *files).exit_code == 2
     # A fleet is published by the list of its sites.
@@ -156,7 +194,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "2025-13"), 2, "a month such as 2025-10"),
         (("statement", "october"), 2, "one period is expected"),
         (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
-        (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, csv, json is expected"),
+        (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, html, csv, json is expected"),
         (("statement", "2024-10"), 1, "has no rows for 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
         (("statement", "2025-10", "--acknowledge", "all"), 2, "one of delivered, ledger, containers is expected"),
         (("statement", "--combine"), 2, "JSON statement files are expected"),

@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False)
     app,
     examples=(
         "hashsight statement 2025-10",
+        "hashsight statement 2025-10 --format html > october.html",
         "hashsight statement 2025-Q3 --json --publish > q3.json",
         "hashsight statement --verify q3.json",
     ),
@@ -27,7 +28,7 @@ def statement(
     *,
     config: ConfigPath = None,
     history: HistoryPath = None,
-    form: Annotated[str, typer.Option("--format", help="table, markdown, csv or json.")] = "table",
+    form: Annotated[str, typer.Option("--format", help="table, markdown, html, csv or json.")] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     verify: Annotated[
         Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
