@@ -12,6 +12,7 @@ from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST
 from agent.statement.errors import StatementError
 from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
+from agent.statement.nameplates import is_missing
 from agent.statement.notes import notes_of
 from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period, utc_text
@@ -49,6 +50,8 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
     for part in statement.parts:
         if part.inputs.digest_format not in DIGEST_FORMATS:
             raise StatementError(f"{file}: digest format {part.inputs.digest_format} of {part.site} is unknown")
+    if is_missing(statement.format, (part.nameplates for part in statement.parts)):
+        raise StatementError(f"{file}: does not say whether nameplates were checked")
     figures = figures_of(statement.parts)
     wrong = [
         f"{name} is {found}, its parts give {expected}"
@@ -116,6 +119,11 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     if stated.inputs.digest_format > LAST_EARLIER_DIGEST:
         wrong += _unseen_differences(stated, part)
+    if stated.nameplates is not None and part.nameplates is not None:
+        wrong += [
+            f"nameplates, {name}: stated {_shown(found)}, history gives {_shown(expected)}"
+            for name, found, expected in _differences(stated.nameplates, part.nameplates)
+        ]
     if stated.apart_hours != part.apart_hours:
         wrong.append(f"hours in which containers do not add up: stated {_hours(stated)}, history gives {_hours(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)

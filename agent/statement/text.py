@@ -11,6 +11,7 @@ from typing import NamedTuple
 from agent.site.status import Cause
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
+from agent.statement.nameplates import nameplate_lines
 from agent.statement.notes import span_text
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
@@ -138,6 +139,12 @@ def _bounds(figures: StatementFigures) -> Iterator[Line]:
     capped = ratio_text(figures.operational_efficiency_capped_ratio)
     capped_floor = ratio_text(figures.operational_efficiency_capped_floor_ratio)
     yield Line("  capped per unit", capped, "", f"no unit above its nameplate; floor {capped_floor}")
+    own = figures.operational_efficiency_own_ratio
+    if own is not None:
+        own_floor = ratio_text(figures.operational_efficiency_own_floor_ratio)
+        yield Line(
+            "  by units' own word", ratio_text(own), "", f"of their nameplates, not their rows'; floor {own_floor}"
+        )
 
 
 def _verdict(statement: Statement) -> str:
@@ -161,6 +168,11 @@ def _gaps(statement: Statement) -> Iterator[str]:
         for gap in part.unseen.gaps:
             begin, end = local_text(gap.start, part.zone), local_text(gap.end, part.zone)
             yield f"{part.site}: {begin} to {end}, {span_text(gap.seconds)}: {gap.reason}"
+
+
+def _nameplates(statement: Statement) -> Iterator[str]:
+    for part in statement.parts:
+        yield from nameplate_lines(part.site, part.nameplates)
 
 
 def _inputs(statement: Statement) -> Iterator[str]:
@@ -188,6 +200,8 @@ def table(statement: Statement) -> str:
             "",
             *(f"Gap of {gap}" for gap in _gaps(statement)),
             *([""] if any(part.unseen.gaps for part in statement.parts) else []),
+            *(f"Nameplates of {line}" for line in _nameplates(statement)),
+            *([""] if any(_nameplates(statement)) else []),
             *wrap(statement.method, WIDTH),
             "",
             *_inputs(statement),
@@ -214,6 +228,7 @@ def markdown(statement: Statement) -> str:
             f"*Method.* {statement.method}",
             "",
             *(f"- Gap of {gap}" for gap in _gaps(statement)),
+            *(f"- Nameplates of {line}" for line in _nameplates(statement)),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -239,6 +254,7 @@ def csv(statement: Statement) -> str:
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
     rows += [("gap", gap) for gap in _gaps(statement)]
+    rows += [("nameplates", line) for line in _nameplates(statement)]
     rows += [("note", note) for note in statement.notes]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 
