@@ -16,6 +16,7 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, bad, note, ok
+from agent.site.nameplates import Nameplates
 
 OFFSET_NOTED_S, OFFSET_BAD_S = 0.5, 5.0
 """Minutes of history and events of curtailment bear the clock's time."""
@@ -199,6 +200,19 @@ def judge_port(port: Port, site: str) -> Iterator[Finding]:
     else:
         yield ok("port", f"{port.address}: free")
         yield note("agent", f"none runs; {site} is not watched", "systemctl start hashsight")
+
+
+def judge_nameplates(found: Nameplates | None) -> Finding:
+    """Return the finding about rows that their units contradict; `found` is None if nothing was checked yet."""
+    check = "nameplates"
+    if found is None:
+        return note(check, "no unit was held against its row yet", "let the agent ask every unit once")
+    said = f"{found.units_checked:,} of {_counted(found.units, 'unit')} say theirs"
+    if not found.units_differing:
+        return ok(check, f"{said}, and none contradicts its row by more than 3 %")
+    off = 100 * (found.own_hs / found.row_hs - 1) if found.row_hs else 0.0
+    text = f"{said}; {found.units_differing:,} contradict their rows, which puts deployed {-off:+.2f} % off"
+    return bad(check, text, "hashsight ledger check; a statement is not published unless that is acknowledged")
 
 
 def judge_versions(versions: Versions) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ low makes the ratio too good, and nobody would see it in the figures themselves.
 |---|---|---|
 | stock of 2026 | `rate_sale`, the bin it was sold as, in every work mode (D84) | `rate_ideal`: the boards' sum |
 | stock before | `rate_ideal`, the sticker (O30): whole TH/s, a known bin, normal mode | the same in another work mode |
-| LuxOS | the model | `NameplateTHS`: chips times clock (D346); `Nominal MHS`: the profile (O97) |
+| LuxOS | the model | `NameplateTHS`: chips times clock (O179); `Nominal MHS`: the profile (O97) |
 | Braiins OS | the model | `Nominal MHS`: the profile (O147) |
 | VNish, Hiveon | the model | `total_rateideal`: the profile (O97) |
 | ePIC | the model | presets and shares of them (O194) |

@@ -6,7 +6,7 @@ counts like the time after it. A difference that held for a moment only is still
 """
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
@@ -26,20 +26,14 @@ from agent.site.nameplates import (
 )
 from agent.statement.errors import StatementError
 from agent.statement.period import utc_text
+from agent.text.nameplates import nameplate_text
 from agent.text.numbers import ratio_text
-from agent.unit.limits import HS_PER_THS
 
 LOOK_BACK_S = 26 * 3600
 """A running agent writes a fact once a day; one that is older says nothing of a period's beginning."""
 SINCE_FORMAT = 4
 """The statement format from which every part says whether nameplates were checked."""
 
-_WORDS = {
-    WordSource.RATE_SALE: "rate_sale",
-    WordSource.RATE_IDEAL: "rate_ideal",
-    WordSource.MODEL_NAME: "their model's name",
-    WordSource.MODEL: "the nearest bin of their model",
-}
 _UNITS_SHOWN = 5
 
 
@@ -121,10 +115,7 @@ def checked_nameplates(source: FactSource, start: int, end: float) -> CheckedNam
     """
     held: list[tuple[float, Nameplates]] = []
     for fact in source.facts(start - LOOK_BACK_S, end, kinds=(FACT,)):
-        try:
-            found = nameplates_of(fact.body)
-        except ValueError as error:
-            raise StatementError(f"the history of {source.site}: fact of {utc_text(fact.at)}: {error}") from error
+        found = _found(source, fact)
         if fact.at <= start:
             held.clear()
         held.append((max(float(start), float(fact.at)), found))
@@ -180,6 +171,23 @@ def _named(groups: Iterable[HeldGroup]) -> Iterator[HeldGroup]:
         yield msgspec.structs.replace(group, named=named)
 
 
+def latest_nameplates(source: FactSource) -> tuple[int, Nameplates] | None:
+    """Return the Unix time of the latest fact, s, and what units said then; None if there is none.
+
+    Raises:
+        StatementError: It is not one.
+    """
+    facts = deque(source.facts(-math.inf, math.inf, kinds=(FACT,)), maxlen=1)
+    return (facts[0].at, _found(source, facts[0])) if facts else None
+
+
+def _found(source: FactSource, fact: Fact) -> Nameplates:
+    try:
+        return nameplates_of(fact.body)
+    except ValueError as error:
+        raise StatementError(f"the history of {source.site}: fact of {utc_text(fact.at)}: {error}") from error
+
+
 def doubt_of(site: str, checked: CheckedNameplates | None, ratio: float | None) -> str | None:
     """Return what a publisher must acknowledge of a site's nameplates, in words; None if it is nothing.
 
@@ -192,15 +200,14 @@ def doubt_of(site: str, checked: CheckedNameplates | None, ratio: float | None) 
         return None
     by_word = ratio_text(None if ratio is None else ratio / checked.factor)
     listed = [_group_text(group) for group in checked.groups if group.is_listed]
-    what = f": {listed[0]}{f', and {len(listed) - 1} more kinds' if len(listed) > 1 else ''}" if listed else ""
+    kinds = f", and {len(listed) - 1:,} more kinds" if len(listed) > 1 else ""
+    largest = f" ({listed[0]}{kinds})" if listed else ""
+    number = checked.units_differing
+    rows = "the row of 1 unit is" if number == 1 else f"the rows of {number:,} units are"
     return (
-        f"{site}: {_units(checked.units_differing)} not the nameplate of their rows by more than 3 %{what}:"
-        f" the ratio is {ratio_text(ratio)} by the rows, {by_word} by the units' own word"
+        f"{site}: {rows} more than 3 % off what the unit itself says{largest}: the ratio is {ratio_text(ratio)} by the"
+        f" rows, {by_word} by the units' own word"
     )
-
-
-def _units(number: int) -> str:
-    return f"{number:,} units say" if number != 1 else "1 unit says"
 
 
 def note_of(site: str, checked: CheckedNameplates | None) -> str | None:
@@ -215,16 +222,10 @@ def note_of(site: str, checked: CheckedNameplates | None) -> str | None:
 
 
 def _group_text(group: HeldGroup) -> str:
-    """Return ``48 units of S21: row 151 TH/s, they say 200 TH/s (rate_sale)``."""
-    units = f"{group.units:,} unit{'' if group.units == 1 else 's'} of {group.model}"
-    they = "they say" if group.units != 1 else "it says"
-    model = f"{group.own_model} of " if group.own_model else ""
-    source = _WORDS[group.source].replace("their", "their" if group.units != 1 else "its")
-    return f"{units}: row {_th(group.row_hs)}, {they} {model}{_th(group.own_hs)} ({source})"
-
-
-def _th(hashrate_hs: float) -> str:
-    return f"{hashrate_hs / HS_PER_THS:.6g} TH/s"
+    """Return ``48 units: S21 of 151 TH/s in the ledger, 200 TH/s by their own word (rate_sale)``."""
+    if group.units == 1:
+        return f"1 unit: {nameplate_text(group)}"
+    return f"{group.units:,} units: {nameplate_text(group, 'their')}"
 
 
 def nameplate_lines(site: str, checked: CheckedNameplates | None) -> Iterator[str]:

@@ -155,7 +155,12 @@ def _verdict(statement: Statement) -> str:
     verdict = f"{'above' if figures.is_above_target else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
     capped = figures.operational_efficiency_capped_floor_ratio
     is_uplifted = figures.is_above_target and capped is not None and capped <= TARGET_RATIO
-    return f"{verdict} by the floor, uplift netted" + ("; not above it capped" if is_uplifted else "")
+    own = figures.operational_efficiency_own_floor_ratio
+    is_own_below = figures.is_above_target and own is not None and own <= TARGET_RATIO
+    remarks = ("; not above it capped" if is_uplifted else "") + (
+        "; not by the units' own word" if is_own_below else ""
+    )
+    return f"{verdict} by the floor, uplift netted{remarks}"
 
 
 def _energy(joules: float) -> str:

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger check" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -210,6 +210,9 @@ _hashsight() {
         " ledger diff --from")
             return ;;
         " ledger diff --to")
+            return ;;
+        " ledger check --config" | " ledger check -c")
+            COMPREPLY=($(compgen -f -- "$word"))
             return ;;
         " ledger set --config" | " ledger set -c")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -418,7 +421,7 @@ _hashsight() {
             has_files=1
             ;;
         " ledger")
-            [[ $word == -* ]] && words="-h --help" || words="show export diff set import"
+            [[ $word == -* ]] && words="-h --help" || words="show export diff check set import"
             ;;
         " ledger show")
             [[ $word == -* ]] && words="--config -c --at --format --json -h --help" || words=""
@@ -430,6 +433,9 @@ _hashsight() {
         " ledger diff")
             [[ $word == -* ]] && words="--config -c --from --to --json -h --help" || words=""
             has_files=1
+            ;;
+        " ledger check")
+            [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
             ;;
         " ledger set")
             [[ $word == -* ]] && words="--config -c --at --host --web-port --container --rack --slot --status --model --hashrate-th --serial --mac --simulated --reader --make --power-w --boards --chips-per-board --owner --new --removed --swap --dry-run --json -h --help" || words=""

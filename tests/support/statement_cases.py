@@ -24,7 +24,7 @@ OCTOBER = (AT, unix("2025-11-01"))
 OCTOBER_PERIOD = parse_period("2025-10", ZoneInfo("UTC"))
 
 
-def nameplates(at: float, **changes: Any) -> Fact:
+def nameplates_fact(at: float, **changes: Any) -> Fact:
     """Return a fact of what units say of their nameplates, by default ten that agree with their rows."""
     agreeing = Nameplates(units=10, units_checked=10, units_differing=0, row_hs=EH, own_hs=EH)
     return Fact(FACT, int(at), msgspec.structs.replace(agreeing, **changes).body)
@@ -82,7 +82,7 @@ class Kept:
 
     def facts(self, start: float, end: float, *, kinds: Collection[str]) -> list[Fact]:
         """Return the facts of some kinds in a span of time."""
-        told = [nameplates(start)] if self._facts is None else self._facts
+        told = [nameplates_fact(start)] if self._facts is None else self._facts
         return [fact for fact in told if start <= fact.at < end and fact.kind in kinds]
 
     def span(self) -> tuple[int, int] | None:
