@@ -55,7 +55,7 @@ def print_check(site: LedgerSite, option: str, *, as_json: bool) -> None:
     Args:
         site: The ledger's.
         option: What a command to type needs to find it again; empty if nothing.
-        as_json: True for a line of JSON a row.
+        as_json: True for a JSON list of them.
 
     Raises:
         typer.Exit: A row differs, or nothing was checked yet.

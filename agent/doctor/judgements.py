@@ -17,6 +17,7 @@ from agent.doctor.facts import (
 )
 from agent.doctor.findings import Finding, bad, note, ok
 from agent.site.nameplates import Nameplates
+from agent.text.numbers import hashrate_text
 
 OFFSET_NOTED_S, OFFSET_BAD_S = 0.5, 5.0
 """Minutes of history and events of curtailment bear the clock's time."""
@@ -210,8 +211,8 @@ def judge_nameplates(found: Nameplates | None) -> Finding:
     said = f"{found.units_checked:,} of {_counted(found.units, 'unit')} say theirs"
     if not found.units_differing:
         return ok(check, f"{said}, and none contradicts its row by more than 3 %")
-    off = 100 * (found.own_hs / found.row_hs - 1) if found.row_hs else 0.0
-    text = f"{said}; {found.units_differing:,} contradict their rows, which puts deployed {-off:+.2f} % off"
+    deployed = f"deployed is {hashrate_text(found.row_hs)}, {hashrate_text(found.own_hs)} by their word"
+    text = f"{said}; the rows of {found.units_differing:,} are more than 3 % off: {deployed}"
     return bad(check, text, "hashsight ledger check; a statement is not published unless that is acknowledged")
 
 
