@@ -114,11 +114,10 @@ def checked_nameplates(source: FactSource, start: int, end: float) -> CheckedNam
         StatementError: A fact is not one.
     """
     held: list[tuple[float, Nameplates]] = []
-    for fact in source.facts(start - LOOK_BACK_S, end, kinds=(FACT,)):
-        found = _found(source, fact)
-        if fact.at <= start:
+    for at, found in _facts(source, start - LOOK_BACK_S, end):
+        if at <= start:
             held.clear()
-        held.append((max(float(start), float(fact.at)), found))
+        held.append((max(float(start), float(at)), found))
     spans = [(until - at, found) for (at, found), (until, _) in pairwise([*held, (end, None)]) if found is not None]
     return _over(spans)
 
@@ -177,15 +176,20 @@ def latest_nameplates(source: FactSource) -> tuple[int, Nameplates] | None:
     Raises:
         StatementError: It is not one.
     """
-    facts = deque(source.facts(-math.inf, math.inf, kinds=(FACT,)), maxlen=1)
-    return (facts[0].at, _found(source, facts[0])) if facts else None
+    latest = deque(_facts(source, -math.inf, math.inf), maxlen=1)
+    return latest[0] if latest else None
 
 
-def _found(source: FactSource, fact: Fact) -> Nameplates:
+def _facts(source: FactSource, start: float, end: float) -> Iterator[tuple[int, Nameplates]]:
+    """Yield the facts of [start, end) with their Unix times, s, oldest first."""
+    at = None
     try:
-        return nameplates_of(fact.body)
+        for fact in source.facts(start, end, kinds=(FACT,)):
+            at = fact.at
+            yield at, nameplates_of(fact.body)
     except ValueError as error:
-        raise StatementError(f"the history of {source.site}: fact of {utc_text(fact.at)}: {error}") from error
+        where = "" if at is None else f" from {utc_text(at)} on"
+        raise StatementError(f"the history of {source.site}: facts{where}: {error}") from error
 
 
 def doubt_of(site: str, checked: CheckedNameplates | None, ratio: float | None) -> str | None:

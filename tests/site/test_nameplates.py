@@ -285,7 +285,7 @@ def test_what_is_no_such_fact(body: dict[str, Any]) -> None:
 def test_a_look_is_cut_in_slices() -> None:
     """The event loop waits for no more than some hundred units at a time."""
     units: Iterable[UnitStatus] = [unit(number, row("S21", 200), says("Antminer S21")) for number in range(2100)]
-    assert len(list(NameplateBook().look(units, CATALOGUE.bins_hs))) == 4
+    assert len(list(NameplateBook().look(units, CATALOGUE.bins_hs))) == 9
 
 
 def test_spellings_with_a_bin_are_one_model() -> None:

@@ -263,6 +263,6 @@ def test_a_fleet_keeps_the_doubt_of_each_site() -> None:
 def test_a_fact_that_is_none_is_refused_with_its_time() -> None:
     """Anything else under that name."""
     with pytest.raises(
-        StatementError, match="the history of alpha: fact of 2025-10-01T00:00:00Z: not a fact of nameplates"
+        StatementError, match="the history of alpha: facts from 2025-10-01T00:00:00Z on: not a fact of nameplates"
     ):
         october(Fact(FACT, AT, {"units": "all"}))
