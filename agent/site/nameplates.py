@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.mismatch import ReportedBin, is_of_row, is_other_bin, reported_bin, told_model
 from agent.site.status import UnitStatus
 from agent.slices import Slices
@@ -36,6 +37,8 @@ FACT = "nameplates"
 """The kind of the fact in history's chain."""
 DIFFERS_RATIO = 0.03
 """A difference beyond this share of the row is listed. Documented (D60): the maker's own tolerance is +-3 %."""
+NO_OWNER = "(no owner)"
+"""The name of units without an owner at a site where others have one."""
 GROUPS_KEPT = 100
 UNITS_NAMED = 500
 # A look at 10,000 units takes 70 ms.
@@ -109,10 +112,11 @@ def differs(row_hs: float, own_hs: float) -> bool:
     return abs(own_hs - row_hs) > DIFFERS_RATIO * row_hs
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of one row's model and bin that say the same of themselves.
+class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Units of one owner, model and bin that say the same of themselves.
 
     Attributes:
+        owner: Whose they are; empty at a site whose ledger names no owner.
         model, row_hs: Model and bin of their rows, H/s.
         own_model: The model that they answer as, if it is another one.
         own_hs: Their own word, H/s a unit.
@@ -121,6 +125,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         named: Their ids, as far as there is room; `UNITS_NAMED` over all groups.
     """
 
+    owner: str = ""
     model: str
     row_hs: float
     own_model: str | None = None
@@ -140,7 +145,17 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return (self.own_hs - self.row_hs) * self.units
 
 
-class Nameplates(msgspec.Struct, frozen=True, kw_only=True):
+class Sums(msgspec.Struct, frozen=True, kw_only=True):
+    """What one owner's units say of their nameplates; fields as in `Nameplates`."""
+
+    units: int
+    units_checked: int
+    units_differing: int
+    row_hs: float
+    own_hs: float
+
+
+class Nameplates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a site's units say of their nameplates at one moment: the body of the fact.
 
     Attributes:
@@ -151,6 +166,7 @@ class Nameplates(msgspec.Struct, frozen=True, kw_only=True):
         own_hs: The same with the units' own word where it differs, be it little.
         groups: The units that differ, the largest effect first; at most `GROUPS_KEPT`.
         other_units, other_hs: Units that differ and are in no group for want of room, and their effect, H/s.
+        owners: The sums of each owner's units; empty at a site whose ledger names none.
     """
 
     units: int
@@ -161,6 +177,17 @@ class Nameplates(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...] = ()
     other_units: int = 0
     other_hs: float = 0.0
+    owners: dict[str, Sums] = {}
+
+    def of_owner(self, owner: str) -> "Nameplates":
+        """Return what one owner's units say, and nothing of any other's."""
+        sums = self.owners.get(owner)
+        if sums is None:
+            return Nameplates(units=0, units_checked=0, units_differing=0, row_hs=0.0, own_hs=0.0)
+        groups = tuple(group for group in self.groups if group.owner == owner)
+        listed_hs = math.fsum(group.effect_hs for group in groups)
+        other_hs = sums.own_hs - sums.row_hs - listed_hs if self.other_units else 0.0
+        return Nameplates(**msgspec.structs.asdict(sums), groups=groups, other_hs=other_hs)
 
     @property
     def units_unknown(self) -> int:
@@ -187,11 +214,22 @@ def nameplates_of(body: Mapping[str, Any]) -> Nameplates:
 
 
 class _Key(NamedTuple):
+    owner: str
     model: str
     row_hs: float
     own_model: str | None
     own_hs: float
     source: WordSource
+
+
+class _Counted:
+    """The units of one owner that were looked at."""
+
+    __slots__ = ("checked", "rows_hs")
+
+    def __init__(self) -> None:
+        self.checked = 0
+        self.rows_hs: list[float] = []
 
 
 class NameplateBook:
@@ -214,23 +252,25 @@ class NameplateBook:
         claims: dict[str, Claim] = {}
         same: dict[Claim, Claim] = {}
         found: dict[_Key, list[str]] = {}
-        rows_hs: list[float] = []
-        checked = 0
+        owners: dict[str, _Counted] = {}
         for number, status in enumerate(statuses, start=1):
             entry, nameplate = status.entry, status.entry.nameplate
-            rows_hs.append(nameplate.hashrate_hs)
+            counted = owners.get(entry.owner)
+            if counted is None:
+                counted = owners[entry.owner] = _Counted()
+            counted.rows_hs.append(nameplate.hashrate_hs)
             claim = _latest(self._claims.get(entry.unit_id), status.reading)
             if claim is not None:
                 claims[entry.unit_id] = same.setdefault(claim, claim)
                 word = own_word(nameplate, claim, bins_of)
-                checked += word is not None
+                counted.checked += word is not None
                 if word is not None and word.hashrate_hs != nameplate.hashrate_hs:
-                    found.setdefault(_key(nameplate, claim, word), []).append(entry.unit_id)
+                    found.setdefault(_key(entry, claim, word), []).append(entry.unit_id)
             if not number % UNITS_PER_SLICE:
                 yield
         yield
         self._claims = claims
-        return _summed(found, rows_hs, checked)
+        return _summed(found, owners)
 
 
 def _latest(before: Claim | None, reading: UnitReading | None) -> Claim | None:
@@ -246,30 +286,45 @@ def _latest(before: Claim | None, reading: UnitReading | None) -> Claim | None:
     return claim
 
 
-def _key(nameplate: Nameplate, claim: Claim, word: OwnWord) -> _Key:
+def _key(entry: LedgerEntry, claim: Claim, word: OwnWord) -> _Key:
+    nameplate = entry.nameplate
     is_other = claim.model is not None and base_key(claim.model) != base_key(nameplate.model)
     own_model = plain_model(claim.model)[:40] if is_other and claim.model is not None else None
-    return _Key(nameplate.model[:40], nameplate.hashrate_hs, own_model, word.hashrate_hs, word.source)
+    return _Key(entry.owner, nameplate.model[:40], nameplate.hashrate_hs, own_model, word.hashrate_hs, word.source)
 
 
-def _summed(found: Mapping[_Key, Sequence[str]], rows_hs: Sequence[float], checked: int) -> Nameplates:
+def _summed(found: Mapping[_Key, Sequence[str]], owners: Mapping[str, _Counted]) -> Nameplates:
     def effect_hs(key: _Key) -> float:
         return (key.own_hs - key.row_hs) * len(found[key])
 
-    keys = sorted(found, key=lambda key: (-abs(effect_hs(key)), key.model, key.row_hs, key.own_hs, str(key)))
+    keys = sorted(found, key=lambda key: (-abs(effect_hs(key)), str(key)))
+    has_owners = any(owners)
     groups, room = [], UNITS_NAMED
     for key in keys[:GROUPS_KEPT]:
         named = tuple(sorted(found[key])[:room])
         room -= len(named)
-        groups.append(Group(**key._asdict(), units=len(found[key]), named=named))
-    row_hs = math.fsum(rows_hs)
+        fields = key._asdict() | {"owner": (key.owner or NO_OWNER) if has_owners else ""}
+        groups.append(Group(**fields, units=len(found[key]), named=named))
+
+    def sums(of: Sequence[_Key], counted: Sequence[_Counted]) -> Sums:
+        row_hs = math.fsum(hashrate_hs for each in counted for hashrate_hs in each.rows_hs)
+        return Sums(
+            units=sum(len(each.rows_hs) for each in counted),
+            units_checked=sum(each.checked for each in counted),
+            units_differing=sum(len(found[key]) for key in of if differs(key.row_hs, key.own_hs)),
+            row_hs=row_hs,
+            own_hs=math.fsum((row_hs, *map(effect_hs, of))),
+        )
+
+    by_owner = {
+        owner or NO_OWNER: sums([key for key in keys if key.owner == owner], [counted])
+        for owner, counted in sorted(owners.items())
+        if has_owners
+    }
     return Nameplates(
-        units=len(rows_hs),
-        units_checked=checked,
-        units_differing=sum(len(found[key]) for key in keys if differs(key.row_hs, key.own_hs)),
-        row_hs=row_hs,
-        own_hs=math.fsum((row_hs, *map(effect_hs, keys))),
+        **msgspec.structs.asdict(sums(keys, list(owners.values()))),
         groups=tuple(groups),
         other_units=sum(len(found[key]) for key in keys[GROUPS_KEPT:]),
         other_hs=math.fsum(map(effect_hs, keys[GROUPS_KEPT:])),
+        owners=by_owner,
     )

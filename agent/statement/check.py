@@ -28,6 +28,7 @@ def decode(text: bytes, file: str) -> Statement:
     """
     try:
         content = msgspec.json.decode(text)
+        told_format = content.get("format") if isinstance(content, dict) else None
         is_earlier = isinstance(content, dict) and content.get("format") in EARLIER_FORMATS
         if is_earlier:
             parts = msgspec.convert(upgraded_parts(content)["parts"], tuple[Part, ...])
@@ -37,6 +38,8 @@ def decode(text: bytes, file: str) -> Statement:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
+    if is_missing(told_format, (part.nameplates for part in statement.parts)):
+        raise StatementError(f"{file}: does not say whether nameplates were checked")
     _refuse_unsound(statement, file)
     if not statement.is_draft and not is_earlier:
         refuse_unfit(statement.figures, statement.parts, statement.acknowledged)
@@ -50,8 +53,6 @@ def _refuse_unsound(statement: Statement, file: str) -> None:
     for part in statement.parts:
         if part.inputs.digest_format not in DIGEST_FORMATS:
             raise StatementError(f"{file}: digest format {part.inputs.digest_format} of {part.site} is unknown")
-    if is_missing(statement.format, (part.nameplates for part in statement.parts)):
-        raise StatementError(f"{file}: does not say whether nameplates were checked")
     figures = figures_of(statement.parts)
     wrong = [
         f"{name} is {found}, its parts give {expected}"

@@ -107,8 +107,14 @@ class FactSource(Protocol):
         """Return the facts of these kinds in [start, end), oldest first."""
 
 
-def checked_nameplates(source: FactSource, start: int, end: float) -> CheckedNameplates:
-    """Return what units said of their nameplates in [start, end), Unix times, s.
+def checked_nameplates(source: FactSource, start: int, end: float, *, owner: str | None = None) -> CheckedNameplates:
+    """Return what units said of their nameplates in [start, end).
+
+    Args:
+        source: The site's history.
+        start: Unix time, s.
+        end: Unix time, s.
+        owner: The owner whose units alone count; None for all.
 
     Raises:
         StatementError: A fact is not one.
@@ -117,7 +123,7 @@ def checked_nameplates(source: FactSource, start: int, end: float) -> CheckedNam
     for at, found in _facts(source, start - LOOK_BACK_S, end):
         if at <= start:
             held.clear()
-        held.append((max(float(start), float(at)), found))
+        held.append((max(float(start), float(at)), found if owner is None else found.of_owner(owner)))
     spans = [(until - at, found) for (at, found), (until, _) in pairwise([*held, (end, None)]) if found is not None]
     return _over(spans)
 
@@ -244,6 +250,11 @@ def nameplate_lines(site: str, checked: CheckedNameplates | None) -> Iterator[st
             yield f"{site}: {_group_text(group)}, over {group.unit_s / 86_400:,.1f} unit days{names}"
 
 
-def is_missing(format_: int, checked: Iterable[CheckedNameplates | None]) -> bool:
-    """Return True if a part of a statement lacks what its format has: it was taken out."""
-    return format_ >= SINCE_FORMAT and any(each is None for each in checked)
+def is_missing(told_format: object, checked: Iterable[CheckedNameplates | None]) -> bool:
+    """Return True if a part of a statement lacks what its format has: it was taken out.
+
+    Args:
+        told_format: The format as the JSON has it, before any upgrade.
+        checked: What each part says.
+    """
+    return isinstance(told_format, int) and told_format >= SINCE_FORMAT and any(each is None for each in checked)

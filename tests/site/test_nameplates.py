@@ -291,3 +291,38 @@ def test_a_look_is_cut_in_slices() -> None:
 def test_spellings_with_a_bin_are_one_model() -> None:
     """The bare name has the model's key."""
     assert base_key(without_bin("Antminer S21 200T")[0]) == base_key("S21")
+
+
+def owned(owner: str, number: int, row_th: float, says_th: float | None) -> UnitStatus:
+    """Return the status of an owner's S21."""
+    latest = says("Antminer S21", sale=says_th) if says_th else says("Antminer S21")
+    shown = unit(number, row("S21", row_th), latest)
+    return msgspec.structs.replace(shown, entry=msgspec.structs.replace(shown.entry, owner=owner))
+
+
+def test_owners_add_up_and_see_no_other() -> None:
+    """Each owner has its own sums and groups, units without one are a group, and together they are the site's."""
+    north = [owned("North", number, 151, 200) for number in range(3)]
+    south = [owned("South", number, 200, 200) for number in range(10, 14)]
+    south += [owned("South", 14, 151, 200), owned("South", 15, 200, None)]
+    nobody = [owned("", 20, 195, 200)]
+    found = looked(*north, *south, *nobody)
+    assert sorted(found.owners) == ["(no owner)", "North", "South"]
+    by_owner = {owner: found.of_owner(owner) for owner in found.owners}
+    for name in ("units", "units_checked", "units_differing", "row_hs", "own_hs"):
+        assert getattr(found, name) == sum(getattr(each, name) for each in by_owner.values())
+    assert [group.named for group in by_owner["North"].groups] == [("u00000", "u00001", "u00002")]
+    assert [group.named for group in by_owner["South"].groups] == [("u00014",)]
+    assert (by_owner["South"].units_unknown, by_owner["South"].other_hs) == (1, 0.0)
+    assert b"North" not in msgspec.json.encode(by_owner["South"])
+    assert found.of_owner("East").units == 0
+    assert nameplates_of(found.body) == found
+    assert looked(*(unit(1, row("S21", 151), says("Antminer S21", sale=200)) for _ in range(2))).owners == {}
+
+
+def test_an_owner_whose_groups_have_no_room_keeps_its_sum() -> None:
+    """Its units are in the site's rest, and their effect is in its own."""
+    many = [owned("North", number, 200, 400.0 + number) for number in range(GROUPS_KEPT)]
+    found = looked(*many, owned("South", 1000, 195, 200))
+    south = found.of_owner("South")
+    assert (south.groups, south.other_hs) == ((), 5 * TH)

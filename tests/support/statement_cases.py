@@ -38,7 +38,11 @@ class Kept:
         site: Its name.
         credits_: Windows of pools.
         containers: Rows of containers.
-        facts: Facts of its chain; None for units that agree with their rows at all times.
+        facts: Facts about nameplates; None for units that agree with their rows at all times.
+
+    Attributes:
+        asides: When rows of a wrong clock were set aside.
+        kept_facts: Other facts of its chain.
     """
 
     def __init__(
@@ -52,7 +56,8 @@ class Kept:
         self.asides: tuple[float, ...] = ()
         self.site, self._credits, self._containers = site, credits_, containers
         self._values = [each.values() for each in rows]
-        self._facts = facts
+        self.kept_facts: tuple[Fact, ...] = ()
+        self._nameplates = facts
 
     def chunks(self, start: float, end: float) -> list[list[Values]]:
         """Return the rows of a span of time, in one chunk."""
@@ -81,9 +86,9 @@ class Kept:
         ]
 
     def facts(self, start: float, end: float, *, kinds: Collection[str]) -> list[Fact]:
-        """Return the facts of some kinds in a span of time."""
-        told = [nameplates_fact(start)] if self._facts is None else self._facts
-        return [fact for fact in told if start <= fact.at < end and fact.kind in kinds]
+        """Return the facts of a span of time."""
+        told = [nameplates_fact(start)] if self._nameplates is None else self._nameplates
+        return [fact for fact in (*told, *self.kept_facts) if start <= fact.at < end and fact.kind in kinds]
 
     def span(self) -> tuple[int, int] | None:
         """Return the starts of the first row and of the last."""
