@@ -67,6 +67,8 @@ def _findings(path: Path, *, has_units: bool, prometheus: str) -> Iterator[Findi
     yield from judge.judge_limits(machine.read_limits(), _load(setup.config, len(entries)), networks)
     yield from judge.judge_files(machine.read_files(setup))
     yield from judge.judge_disk(machine.read_disks(setup))
+    if setup.config.history.keep:
+        yield judge.judge_nameplates(machine.read_nameplates(setup))
     yield from asyncio.run(_around(setup, entries, has_units=has_units, prometheus=prometheus))
 
 

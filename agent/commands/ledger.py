@@ -1,10 +1,12 @@
 """`hashsight ledger`: the dated list of what is deployed, shown, compared and changed without altering the past."""
 
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from agent.commands.ledger_changes import change, print_journal
+from agent.commands.ledger_check import print_check
 from agent.commands.ledger_export import write_export
 from agent.commands.ledger_journal import verify_journal
 from agent.commands.ledger_proposal import diff_proposal, import_proposal, is_proposal_file
@@ -93,6 +95,13 @@ def diff(files: list[Path] | None, *, config: Path | None, start: str | None, en
         if not is_by_row:
             summary = f"{_total_text(before)} -> {_total_text(after)}; {summary}"
         out.print(summary, soft_wrap=True)
+
+
+def check(*, config: Path | None, as_json: bool) -> None:
+    """Print rows that their units contradict."""
+    with exit_codes():
+        option = "" if config is None else f" --config {shlex.quote(str(config))}"
+        print_check(LedgerSite(config, time.time()), option, as_json=as_json)
 
 
 def set_unit(

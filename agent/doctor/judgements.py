@@ -16,6 +16,8 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, bad, note, ok
+from agent.site.nameplates import Nameplates
+from agent.text.numbers import hashrate_text
 
 OFFSET_NOTED_S, OFFSET_BAD_S = 0.5, 5.0
 """Minutes of history and events of curtailment bear the clock's time."""
@@ -206,6 +208,19 @@ def judge_port(port: Port, site: str) -> Iterator[Finding]:
     else:
         yield ok("port", f"{port.address}: free")
         yield note("agent", f"none runs; {site} is not watched", "systemctl start hashsight")
+
+
+def judge_nameplates(found: Nameplates | None) -> Finding:
+    """Return the finding about rows that their units contradict; `found` is None if nothing was checked yet."""
+    check = "nameplates"
+    if found is None:
+        return note(check, "no unit was held against its row yet", "let the agent ask every unit once")
+    said = f"{found.units_checked:,} of {_counted(found.units, 'unit')} say theirs"
+    if not found.units_differing:
+        return ok(check, f"{said}, and none contradicts its row by more than 3 %")
+    deployed = f"deployed is {hashrate_text(found.row_hs)}, {hashrate_text(found.own_hs)} by their word"
+    text = f"{said}; the rows of {found.units_differing:,} are more than 3 % off: {deployed}"
+    return bad(check, text, "hashsight ledger check; a statement is not published unless that is acknowledged")
 
 
 def judge_versions(versions: Versions) -> Iterator[Finding]:

@@ -11,14 +11,19 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from agent import __version__
 from agent.doctor.facts import Clock, Disk, FileFacts, Limits, Network, Versions
+from agent.errors import HistoryError
 from agent.exporters.mqtt.links import outbox_path
+from agent.history.reader import read_history
 from agent.runtime.setup import Setup
 from agent.site.ledger.entries import LedgerEntry
+from agent.site.nameplates import Nameplates
+from agent.statement.nameplates import latest_nameplates
 
 MOST_NETWORKS = 64
 PROC = Path("/proc")
@@ -161,6 +166,16 @@ def read_disks(setup: Setup) -> list[Disk]:
         for folder, may_grow in more.items()
         if folder.is_dir()
     ]
+
+
+def read_nameplates(setup: Setup) -> Nameplates | None:
+    """Return what units last said of their nameplates; None if history has nothing of it, or cannot be read."""
+    try:
+        with closing(read_history(setup.config.history.path(setup.path))) as reader:
+            latest = latest_nameplates(reader)
+    except HistoryError:
+        return None
+    return None if latest is None else latest[1]
 
 
 def read_versions() -> Versions:

@@ -10,6 +10,7 @@ from agent.history.keeper import History
 from agent.history.recorder import Recorder
 from agent.runtime.change_log import ChangeLog
 from agent.runtime.mismatch_log import MismatchLog
+from agent.runtime.nameplate_facts import NameplateFacts
 from agent.runtime.pool_archive import PoolArchive
 from agent.runtime.setup import Setup
 from agent.runtime.unread_log import UnreadLog
@@ -49,6 +50,7 @@ class FanOut:
         self.unread = UnreadLog()
         self.recent = RecentDays()
         self.archive = None if recorder is None else PoolArchive(recorder.history)
+        self._nameplates = None if recorder is None else NameplateFacts(recorder.history)
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -160,6 +162,27 @@ class FanOut:
                 is_there=tracker.__contains__,
                 simulated_units=simulated_units,
                 clock_s=clock_s,
+            )
+
+    def on_whole_round(
+        self,
+        at: float,
+        *,
+        clock_s: float,
+        tracker: Tracker,
+        counted: Callable[[Iterable[UnitStatus]], Iterable[UnitStatus]],
+    ) -> Slices[None]:
+        """Keep what units say of their nameplates, once in a while, after a round in which every unit was known.
+
+        Args:
+            at: Unix time, s.
+            clock_s: The monotonic clock, s.
+            tracker: Every unit's status.
+            counted: Returns those of some units whose hashrate is the site's.
+        """
+        if self._nameplates is not None and not self.is_silent:
+            yield from self._nameplates.on_round(
+                at, clock_s=clock_s, statuses=lambda: counted(tracker.statuses()), bins_of=tracker.bins_of
             )
 
     def on_repairs(self, entries: Iterable[RepairEntry], *, is_said: bool = False) -> None:

@@ -239,6 +239,8 @@ class Rounds:
             interval_s=self._interval_s,
             clock_s=clock_s,
         )
+        if is_whole:
+            yield from self._fan_out.on_whole_round(at, clock_s=clock_s, tracker=self._tracker, counted=self._counted)
         self.figures, self.lateness = figures, _lateness(figures.site, longest_s, restored)
         self._made_at = clock_s
         if is_whole and not self.is_whole and self._standstills == standstills:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from agent.site.reasons import Finding, Reason
 from agent.unit.limits import HS_PER_THS
-from agent.unit.model_names import base_key, is_board_name, names_firmware, plain_model
+from agent.unit.model_names import base_key, is_board_name, names_firmware, plain_model, without_bin
 from agent.unit.nameplate import Nameplate
 from agent.unit.reading import Mode, UnitReading
 
@@ -19,10 +19,11 @@ SAME_BIN_RATIO = 0.005
 
 
 class BinSource(StrEnum):
-    """The key in which a unit reports its bin."""
+    """Where a unit reports its bin: in one of two keys, or behind its model's name."""
 
     RATE_SALE = "rate_sale"
     RATE_IDEAL = "rate_ideal"
+    MODEL_NAME = "model_name"
 
 
 class ReportedBin(NamedTuple):
@@ -47,12 +48,16 @@ class Mismatch(NamedTuple):
 def reported_bin(reading: UnitReading) -> ReportedBin | None:
     """Return a unit's word on its bin; None if it reports none.
 
-    Documented (D84): `rate_sale` is the bin. Observed (O30): on firmware without it, `rate_ideal` is the sticker. It is
-    not believed in another work mode, nor if it is no whole number of TH/s: then it is the boards' sum. Observed (O97):
-    on firmware of other makers it follows the running profile, and says nothing about the bin.
+    Documented (D84): `rate_sale` is the bin. Assumed (A230): a bin behind the model's name is one too. Observed (O30):
+    on firmware without either, `rate_ideal` is the sticker. It is not believed in another work mode, nor if it is no
+    whole number of TH/s: then it is the boards' sum. Observed (O97): on firmware of other makers it follows the running
+    profile, and says nothing about the bin.
     """
     if reading.hashrate_sale_hs is not None:
         return ReportedBin(reading.hashrate_sale_hs, BinSource.RATE_SALE)
+    named_th = without_bin(reading.identity.model)[1] if reading.identity.model else None
+    if named_th is not None:
+        return ReportedBin(named_th * HS_PER_THS, BinSource.MODEL_NAME)
     ideal_hs = reading.hashrate_ideal_hs
     if not ideal_hs or ideal_hs % HS_PER_THS or reading.mode not in {None, Mode.NORMAL}:
         return None
@@ -61,24 +66,30 @@ def reported_bin(reading: UnitReading) -> ReportedBin | None:
     return ReportedBin(ideal_hs, BinSource.RATE_IDEAL)
 
 
+def told_model(reading: UnitReading) -> str | None:
+    """Return the model that a unit answers as, without a bin behind it; None if it names none.
+
+    Documented (D25): a hashboard's name may stand in for the model; it is no model.
+    """
+    if reading.identity.model is None:
+        return None
+    name = without_bin(reading.identity.model)[0]
+    return name if base_key(name) and not is_board_name(name) else None
+
+
 def mismatch_of(
     nameplate: Nameplate, reading: UnitReading, bins_of: Callable[[str], tuple[float, ...]]
 ) -> Mismatch | None:
     """Return how a unit differs from its row in the ledger; None if it does not, or does not tell.
-
-    Documented (D25): a hashboard's name may stand in for the model; it is no model.
 
     Args:
         nameplate: The row's.
         reading: The unit's.
         bins_of: Returns the known bins of a model, H/s. An ideal rate counts only if it is one of them.
     """
-    name = reading.identity.model
-    model = nameplate.model
-    if name is not None and base_key(name) and not is_board_name(name):
-        model = name
+    model = told_model(reading) or nameplate.model
     reported = reported_bin(reading)
-    if reported is not None and not _is_other(reported, nameplate, bins_of(model)):
+    if reported is not None and not is_other_bin(reported, nameplate, bins_of(model)):
         reported = None
     if base_key(model) != base_key(nameplate.model):
         return Mismatch(plain_model(model), reported)
@@ -117,12 +128,25 @@ def _why(nameplate: Nameplate, mismatch: Mismatch) -> str:
     return f"reports {' of '.join(told)}; its row says {row}"
 
 
-def _is_other(reported: ReportedBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:
-    # Another work mode of the same machine is no other bin.
+def is_of_row(reported: ReportedBin, nameplate: Nameplate) -> bool:
+    """Return True if a reported bin is the row's. Another work mode of the same machine is no other bin."""
     own_hs = (nameplate.hashrate_hs, *[mode.hashrate_hs for mode in nameplate.modes])
-    if any(_is_same(reported.hashrate_hs, hashrate_hs) for hashrate_hs in own_hs):
+    return any(_is_same(reported.hashrate_hs, hashrate_hs) for hashrate_hs in own_hs)
+
+
+def is_other_bin(reported: ReportedBin, nameplate: Nameplate, bins_hs: Iterable[float]) -> bool:
+    """Return True if a reported bin is not the row's, and is a bin: an ideal rate counts if it is a known one.
+
+    Args:
+        reported: The unit's word.
+        nameplate: The row's.
+        bins_hs: The known bins of the model that the unit answers as, H/s.
+    """
+    if is_of_row(reported, nameplate):
         return False
-    return reported.source is BinSource.RATE_SALE or any(_is_same(reported.hashrate_hs, bin_hs) for bin_hs in bins_hs)
+    if reported.source is not BinSource.RATE_IDEAL:
+        return True
+    return any(_is_same(reported.hashrate_hs, bin_hs) for bin_hs in bins_hs)
 
 
 def _is_same(one_hs: float, other_hs: float) -> bool:

@@ -14,6 +14,7 @@ from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST
 from agent.statement.errors import StatementError
 from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
+from agent.statement.nameplates import is_missing
 from agent.statement.notes import notes_of
 from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period, utc_text
@@ -29,6 +30,7 @@ def decode(text: bytes, file: str) -> Statement:
     """
     try:
         content = msgspec.json.decode(text)
+        told_format = content.get("format") if isinstance(content, dict) else None
         is_earlier = isinstance(content, dict) and content.get("format") in EARLIER_FORMATS
         if is_earlier:
             parts = msgspec.convert(upgraded_parts(content)["parts"], tuple[Part, ...])
@@ -38,6 +40,8 @@ def decode(text: bytes, file: str) -> Statement:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
+    if is_missing(told_format, (part.nameplates for part in statement.parts)):
+        raise StatementError(f"{file}: does not say whether nameplates were checked")
     _refuse_unsound(statement, file)
     if not statement.is_draft and not is_earlier:
         refuse_unfit(statement.figures, statement.parts, statement.acknowledged)
@@ -121,6 +125,11 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     if stated.inputs.digest_format > LAST_EARLIER_DIGEST:
         wrong += _unseen_differences(stated, part)
+    if stated.nameplates is not None and part.nameplates is not None:
+        wrong += [
+            f"nameplates, {name}: stated {_shown(found)}, history gives {_shown(expected)}"
+            for name, found, expected in _differences(stated.nameplates, part.nameplates)
+        ]
     if stated.apart_hours != part.apart_hours:
         wrong.append(f"hours in which containers do not add up: stated {_hours(stated)}, history gives {_hours(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)

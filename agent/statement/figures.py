@@ -37,6 +37,8 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
         operational_efficiency_floor_ratio, operational_efficiency_ceiling_ratio: These over `deployed_whole_hs`.
         operational_efficiency_capped_ratio, operational_efficiency_capped_floor_ratio: The gross ratio and its floor if
             no unit counts with more than its nameplate.
+        operational_efficiency_own_ratio, operational_efficiency_own_floor_ratio: The gross ratio and its floor over
+            what units say of their own nameplates; None where no row differs from that.
         operational_efficiency_end_ratio: Over deployed at the end instead, as the trade publishes it.
         operational_efficiency_excluding_curtailment_ratio: Over mean deployed less curtailed.
         is_above_target: True if the unrounded floor is above 90 %; None if nothing was deployed.
@@ -102,6 +104,8 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
     judged_ratio: float
     credited_hs: float | None
     credited_covered_ratio: float | None
+    operational_efficiency_own_ratio: float | None = None
+    operational_efficiency_own_floor_ratio: float | None = None
 
 
 def figures_of(parts: Sequence[Part]) -> StatementFigures:
@@ -135,6 +139,7 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     efficient_watts = mean(lambda row: row.efficient_watts)
     delivered = [part.mean.delivered_hs * part.weight for part in parts if part.mean.delivered_hs is not None]
     units = mean(lambda row: row.units)
+    is_off = any(_own_factor(part) != 1.0 for part in parts)
     is_credited = bool(parts) and all(part.credited for part in parts)
     credited_hs = total(_credited_hs) if is_credited else None
     covered = total(lambda part: math.fsum(each.covered_s for each in part.credited))
@@ -194,6 +199,16 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
         hashing_uptime_ratio=share_of_units((UnitState.HASHING,)),
         credited_hs=credited_hs,
         credited_covered_ratio=covered_ratio,
+        operational_efficiency_own_ratio=_ratio(
+            operating_hs, total(lambda part: part.mean.deployed_hs * part.weight * _own_factor(part))
+        )
+        if is_off
+        else None,
+        operational_efficiency_own_floor_ratio=_ratio(
+            bounds.floor_hs, total(lambda part: part.whole_hs * part.weight * _own_factor(part))
+        )
+        if is_off
+        else None,
         diverted_hs=diverted_hs if diverted else None,
         diverted_ratio=_ratio(diverted_hs, math.fsum(hs for _, hs in diverted)) if diverted else None,
         judged_ratio=_ratio(total(lambda part: part.mean.judged_s), total(lambda part: part.mean.watched_s)) or 0.0,
@@ -228,6 +243,11 @@ def bounds_of(mean: Row, unseen: Unseen) -> Bounds:
 def _bounds(parts: Sequence[Part]) -> Bounds:
     weighed = [[hs * part.weight for hs in bounds_of(part.mean, part.unseen)] for part in parts]
     return Bounds(*map(math.fsum, zip(Bounds(0.0, 0.0, 0.0, 0.0), *weighed, strict=True)))
+
+
+def _own_factor(part: Part) -> float:
+    """Return what deployed would be by the units' own word, of deployed by their rows."""
+    return 1.0 if part.nameplates is None else part.nameplates.factor
 
 
 def _credited_hs(part: Part) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from agent.site.status import Cause
 from agent.statement.errors import StatementError
 from agent.statement.figures import StatementFigures
+from agent.statement.nameplates import doubt_of
 from agent.statement.parts import Part
 from agent.statement.period import utc_text
 from agent.text.numbers import ratio_text
@@ -20,8 +21,8 @@ DELIVERED_BAND = (0.95, 1.05)
 # Shares are luck over less than a day.
 _DELIVERED_LEAST_S = 86_400.0
 
-DELIVERED, LEDGER, CONTAINERS = "delivered", "ledger", "containers"
-ACKNOWLEDGEABLE = (DELIVERED, LEDGER, CONTAINERS)
+DELIVERED, LEDGER, CONTAINERS, NAMEPLATES = "delivered", "ledger", "containers", "nameplates"
+ACKNOWLEDGEABLE = (DELIVERED, LEDGER, CONTAINERS, NAMEPLATES)
 """Names of the gates that a publisher may open by acknowledging what they say."""
 
 
@@ -83,6 +84,10 @@ def doubts_of(part: Part) -> Iterator[ClosedGate]:
             f"{part.site}: containers do not add up to the site in {len(part.apart_hours)} of its hours, the first from"
             f" {utc_text(part.apart_hours[0])} on: rows were changed or lost",
         )
+    stated_ratio = part.mean.operating_hs / part.mean.deployed_hs if part.mean.deployed_hs else None
+    nameplates = doubt_of(part.site, part.nameplates, stated_ratio)
+    if nameplates is not None:
+        yield ClosedGate(NAMEPLATES, nameplates)
 
 
 def closed_gates(figures: StatementFigures, parts: Sequence[Part]) -> Iterator[ClosedGate]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO, doubts_of
+from agent.statement.nameplates import note_of
 from agent.statement.parts import Part
 from agent.statement.period import utc_text
 from agent.statement.unseen import GapReason, gaps_by_reason
@@ -37,6 +38,8 @@ def notes_of(figures: StatementFigures, parts: Sequence[Part], acknowledged: Col
             yield f"{doubt.reason}.{seen}"
     for part in parts:
         yield from _of_time(part)
+        if (nameplates := note_of(part.site, part.nameplates)) is not None:
+            yield nameplates
     zones = sorted({part.zone for part in parts})
     if len(zones) > 1:
         yield f"Sites keep different zones ({', '.join(zones)}); each one's period is its own calendar's."

@@ -13,6 +13,7 @@ from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.credited.windows import mean_over
 from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
+from agent.statement.nameplates import CheckedNameplates, FactSource, checked_nameplates
 from agent.statement.period import Period, utc_text
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
 from agent.statement.unseen import LISTED_GAP_S, RowTaker, Unseen, UnseenBook
@@ -68,6 +69,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
         apart_hours: Unix times of hours in which the containers do not add up to the site, s.
         unseen: What its history does not show.
+        nameplates: What units said of their own nameplates; None in statements of earlier formats.
     """
 
     site: str
@@ -84,6 +86,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     credits_known_by: float = 0.0
     apart_hours: tuple[int, ...] = ()
     unseen: Unseen
+    nameplates: CheckedNameplates | None = None
 
     @property
     def watched_share(self) -> float:
@@ -101,7 +104,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return self.unseen.whole_hs(self.mean.deployed_hs, self.mean.watched_s)
 
 
-class Source(Protocol):
+class Source(FactSource, Protocol):
     """A source of rows: an open history."""
 
     site: str
@@ -195,6 +198,7 @@ def part_of(
         credits_known_by=known_by if found else 0.0,
         apart_hours=_apart_hours(source, hours, period.start, last_at),
         unseen=unseen.unseen(period.start + elapsed_s),
+        nameplates=checked_nameplates(source, period.start, period.start + elapsed_s),
     )
 
 

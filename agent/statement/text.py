@@ -13,6 +13,7 @@ from agent.site.status import Cause
 from agent.statement.before import sentence
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
+from agent.statement.nameplates import nameplate_lines
 from agent.statement.notes import span_text
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
@@ -157,6 +158,12 @@ def _bounds(figures: StatementFigures) -> Iterator[Line]:
     capped = ratio_text(figures.operational_efficiency_capped_ratio)
     capped_floor = ratio_text(figures.operational_efficiency_capped_floor_ratio)
     yield Line("  capped per unit", capped, "", f"no unit above its nameplate; floor {capped_floor}")
+    own = figures.operational_efficiency_own_ratio
+    if own is not None:
+        own_floor = ratio_text(figures.operational_efficiency_own_floor_ratio)
+        yield Line(
+            "  by units' own word", ratio_text(own), "", f"of their nameplates, not their rows'; floor {own_floor}"
+        )
 
 
 def verdict(statement: Statement) -> str:
@@ -168,7 +175,12 @@ def verdict(statement: Statement) -> str:
     line = f"{'above' if figures.is_above_target else 'not above'} the {ratio_text(TARGET_RATIO, 0)} line"
     capped = figures.operational_efficiency_capped_floor_ratio
     is_uplifted = figures.is_above_target and capped is not None and capped <= TARGET_RATIO
-    return f"{line} by the floor, uplift netted" + ("; not above it capped" if is_uplifted else "")
+    own = figures.operational_efficiency_own_floor_ratio
+    is_own_below = figures.is_above_target and own is not None and own <= TARGET_RATIO
+    remarks = ("; not above it capped" if is_uplifted else "") + (
+        "; not by the units' own word" if is_own_below else ""
+    )
+    return f"{line} by the floor, uplift netted{remarks}"
 
 
 def _energy(joules: float) -> str:
@@ -189,6 +201,11 @@ def gaps(statement: Statement) -> Iterator[str]:
         for gap in part.unseen.gaps:
             begin, end = local_text(gap.start, part.zone), local_text(gap.end, part.zone)
             yield f"{part.site}: {begin} to {end}, {span_text(gap.seconds)}: {gap.reason}"
+
+
+def _nameplates(statement: Statement) -> Iterator[str]:
+    for part in statement.parts:
+        yield from nameplate_lines(part.site, part.nameplates)
 
 
 def _inputs(statement: Statement) -> Iterator[str]:
@@ -217,6 +234,8 @@ def table(statement: Statement) -> str:
             *((*wrap(before(statement), WIDTH), "") if statement.before else ()),
             *(f"Gap of {gap}" for gap in gaps(statement)),
             *([""] if any(part.unseen.gaps for part in statement.parts) else []),
+            *(f"Nameplates of {line}" for line in _nameplates(statement)),
+            *([""] if any(_nameplates(statement)) else []),
             *wrap(statement.method, WIDTH),
             "",
             *_inputs(statement),
@@ -244,6 +263,7 @@ def markdown(statement: Statement) -> str:
             f"*Method.* {statement.method}",
             "",
             *(f"- Gap of {gap}" for gap in gaps(statement)),
+            *(f"- Nameplates of {line}" for line in _nameplates(statement)),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -269,6 +289,7 @@ def csv(statement: Statement) -> str:
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
     rows += [("gap", gap) for gap in gaps(statement)]
+    rows += [("nameplates", line) for line in _nameplates(statement)]
     rows += [("note", note) for note in statement.notes]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 

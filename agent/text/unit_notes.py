@@ -8,7 +8,11 @@ from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import plain_model
 from agent.unit.reading import UnitReading
 
-_BIN_WORDS = {BinSource.RATE_SALE: "says it was sold as", BinSource.RATE_IDEAL: "reports an ideal rate of"}
+_BIN_WORDS = {
+    BinSource.RATE_SALE: "says it was sold as",
+    BinSource.RATE_IDEAL: "reports an ideal rate of",
+    BinSource.MODEL_NAME: "has in its model's name",
+}
 
 
 def bin_text(reported: ReportedBin) -> str:

@@ -49,6 +49,8 @@ _SAME_WORDS: Final = (("hydro", "hyd"), ("immersion", "imm"), ("plus", "+"))
 _BOARD = re.compile(r"(?:[a-z][0-9]?)?hb[0-9][a-z0-9]+")
 # Documented (D121): a rack unit's code ends in H if it is a hydro machine, `U3S21EXPH`, `S23e U2H`.
 _HYDRO = re.compile(r".*hyd.*|u[0-9].*h|.*u[0-9]h|h[0-9]?hb[0-9].*")
+# Sellers write a bin behind the model, `S21 200T`, `S21 (195TH/s)`. Assumed (A230): so may a unit.
+_NAMED_BIN = re.compile(r"[\s_-]+[(\[]?([0-9]{1,4}(?:\.[0-9]{1,3})?)\s?th?(?:/?s)?[)\]]?$", re.IGNORECASE)
 _LOOK_ALIKES: Final = str.maketrans("lo", "10")
 
 
@@ -105,6 +107,19 @@ def without_mode(name: str) -> str:
     while bracket := _BRACKET.search(short):
         short = short[: bracket.start()]
     return short
+
+
+@lru_cache(1024)
+def without_bin(name: str) -> tuple[str, float | None]:
+    """Return a model's name without the bin behind it, and that bin, TH/s: ``S21 200T`` is ``S21`` of 200.
+
+    The bin is None if the name has none, and the name is as it was.
+    """
+    for text in (name[:_LONGEST].strip(), plain_model(name[:_LONGEST])):
+        found = _NAMED_BIN.search(text)
+        if found is not None and found.start() and float(found[1]) > 0:
+            return text[: found.start()], float(found[1])
+    return name, None
 
 
 @lru_cache(1024)

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger verify" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger verify" | " ledger check" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -214,6 +214,9 @@ _hashsight() {
         " ledger verify --config" | " ledger verify -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
+        " ledger check --config" | " ledger check -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
         " ledger set --config" | " ledger set -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
@@ -421,7 +424,7 @@ _hashsight() {
             has_files=1
             ;;
         " ledger")
-            [[ $word == -* ]] && words="-h --help" || words="show export diff verify set import"
+            [[ $word == -* ]] && words="-h --help" || words="show export diff verify check set import"
             ;;
         " ledger show")
             [[ $word == -* ]] && words="--config -c --at --format --json -h --help" || words=""
@@ -435,6 +438,9 @@ _hashsight() {
             has_files=1
             ;;
         " ledger verify")
+            [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
+            ;;
+        " ledger check")
             [[ $word == -* ]] && words="--config -c --json -h --help" || words=""
             ;;
         " ledger set")

@@ -116,7 +116,7 @@ def test_man_renders_every_page_without_a_warning() -> None:
     ("words", "offered"),
     [
         (("hashsight", "c"), ["check", "curtail"]),
-        (("hashsight", "ledger", ""), ["show", "export", "diff", "verify", "set", "import"]),
+        (("hashsight", "ledger", ""), ["show", "export", "diff", "verify", "check", "set", "import"]),
         (("hashsight", "ledger", "set", "--s"), ["--slot", "--status", "--serial", "--simulated", "--swap"]),
         (("hashsight", "ledger", "show", "--format", ""), ["table", "csv", "json"]),
         (("hashsight", "scan", "--no"), ["--no-pages"]),

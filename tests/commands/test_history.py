@@ -196,7 +196,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "2025-09", "2025-10"), 2, "one period is expected"),
         (("statement", "2025-10", "--format", "pdf"), 2, "one of table, markdown, html, csv, json is expected"),
         (("statement", "2024-10"), 1, "has no rows for 2024-10: it holds 2025-09-30T00:00:00Z to 2025-11-21T00:00:00Z"),
-        (("statement", "2025-10", "--acknowledge", "all"), 2, "one of delivered, ledger, containers is expected"),
+        (("statement", "2025-10", "--acknowledge", "all"), 2, "one of delivered, ledger, containers, nameplates is"),
         (("statement", "--combine"), 2, "JSON statement files are expected"),
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),

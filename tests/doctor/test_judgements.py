@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from agent.doctor import judgements as judge
@@ -19,6 +20,7 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, Level
+from agent.site.nameplates import Nameplates
 
 LOAD = Load(units=10_000, interval_s=10.0, connections_a_poll=1.25, files=1200)
 DIRECT = Network("10.20.3.0/24", 200, "10.20.3.7", "10.20.3.1", "", "eth1", is_direct=True)
@@ -193,6 +195,21 @@ def test_units_that_keep_silent_are_counted() -> None:
     some = judge.judge_answers(Answered(20, 17, 1, 2, "10.20.3.9"))
     assert (some.level, "2 do not answer, such as 10.20.3.9" in some.text) == (Level.NOTE, True)
     assert judge.judge_answers(Answered(20, 0, 0, 20, "10.20.3.9")).level is Level.BAD
+
+
+def test_rows_that_units_contradict_are_bad() -> None:
+    """With how far deployed is off; units that agree, or say nothing, are no fault, and nothing checked is a note."""
+    right = Nameplates(units=10, units_checked=8, units_differing=0, row_hs=2e15, own_hs=2e15)
+    assert judge.judge_nameplates(None).level is Level.NOTE
+    assert judge.judge_nameplates(right) == Finding(
+        "nameplates", Level.OK, "8 of 10 units say theirs, and none contradicts its row by more than 3 %"
+    )
+    wrong = judge.judge_nameplates(msgspec.structs.replace(right, units_differing=5, own_hs=2.5e15))
+    assert (wrong.level, wrong.text) == (
+        Level.BAD,
+        "8 of 10 units say theirs; the rows of 5 are more than 3 % off: deployed is 2.00 PH/s, 2.50 PH/s by their word",
+    )
+    assert wrong.mend.startswith("hashsight ledger check")
 
 
 def test_versions_name_what_is_missing() -> None:

@@ -55,6 +55,8 @@ def says(model: str | None, *, sale: float | None = None, ideal: float | None = 
         (row("S21", 200), says("Antminer BHB68601", ideal=200)),
         (row("S21 Hyd.", 335), says("Antminer HHB68XXX")),
         (row("S21", 200), says("Antminer")),
+        # A bin behind the name.
+        (row("S21", 200), says("Antminer S21 200T")),
         # Rounding, and noughts.
         (row("S21j XP Hyd.", 495), says("Antminer S21j XP Hyd.", sale=495.4, ideal=507.154)),
         (row("S21", 200), says("Antminer S21", ideal=0)),
@@ -119,6 +121,12 @@ def test_unit_in_its_row(nameplate: Nameplate, latest: UnitReading) -> None:
             says("Antminer BHB68601", ideal=188),
             Mismatch(None, ReportedBin(188e12, IDEAL)),
             "reports an ideal rate of 188 TH/s (rate_ideal); the ledger says S21 of 200 TH/s",
+        ),
+        (
+            row("S21", 151),
+            says("Antminer S21 200T"),
+            Mismatch(None, ReportedBin(200e12, BinSource.MODEL_NAME)),
+            "has in its model's name 200 TH/s (model_name); the ledger says S21 of 151 TH/s",
         ),
         (
             row("S21", 200),

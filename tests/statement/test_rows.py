@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from history_cases import AT, HOUR_S, PH, hour, row, write
-from statement_cases import LATER, OCTOBER, Kept, stated
+from statement_cases import LATER, OCTOBER, Kept, nameplates_fact, stated
 
 from agent.history.reader import read_history
 from agent.history.writer import write_history
@@ -111,6 +111,7 @@ def test_containers_add_up(tmp_path: Path) -> None:
         file.write(
             site=[each.values() for each in month],
             containers=[(f"C{number}", each.values()) for number, rows in enumerate(halves) for each in rows],
+            facts=[nameplates_fact(AT)],
         )
         statement = state(file, PERIOD, now=LATER, is_draft=False)
         assert (statement.notes, statement.parts[0].apart_hours) == ((), ())

@@ -1,14 +1,18 @@
 """Statements for tests: a history in memory, and what its statement shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from history_cases import AT, DAY_S, EH, HOUR_S, unix
 
+from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.minutes import Row, Values
 from agent.site.ledger.entries import LedgerEntry, Place
+from agent.site.nameplates import FACT, Nameplates
 from agent.statement import text as statement_text
 from agent.statement.declared import DeployedCourse
 from agent.statement.period import parse_period
@@ -20,8 +24,26 @@ OCTOBER = (AT, unix("2025-11-01"))
 OCTOBER_PERIOD = parse_period("2025-10", ZoneInfo("UTC"))
 
 
+def nameplates_fact(at: float, **changes: Any) -> Fact:
+    """Return a fact of what units say of their nameplates, by default ten that agree with their rows."""
+    agreeing = Nameplates(units=10, units_checked=10, units_differing=0, row_hs=EH, own_hs=EH)
+    return Fact(FACT, int(at), msgspec.structs.replace(agreeing, **changes).body)
+
+
 class Kept:
-    """A history in memory."""
+    """A history in memory.
+
+    Args:
+        rows: The site's.
+        site: Its name.
+        credits_: Windows of pools.
+        containers: Rows of containers.
+        facts: Facts about nameplates; None for units that agree with their rows at all times.
+
+    Attributes:
+        asides: When rows of a wrong clock were set aside.
+        kept_facts: Other facts of its chain.
+    """
 
     def __init__(
         self,
@@ -29,10 +51,13 @@ class Kept:
         site: str = "alpha",
         credits_: Sequence[PoolCredit] = (),
         containers: Mapping[str, Sequence[Row]] = MappingProxyType({}),
+        facts: Sequence[Fact] | None = None,
     ) -> None:
         self.asides: tuple[float, ...] = ()
         self.site, self._credits, self._containers = site, credits_, containers
         self._values = [each.values() for each in rows]
+        self.kept_facts: tuple[Fact, ...] = ()
+        self._nameplates = facts
 
     def chunks(self, start: float, end: float) -> list[list[Values]]:
         """Return the rows of a span of time, in one chunk."""
@@ -59,6 +84,11 @@ class Kept:
             for each in self._credits
             if each.window.start < end and each.window.end > start and each.fetched <= known_by
         ]
+
+    def facts(self, start: float, end: float, *, kinds: Collection[str]) -> list[Fact]:
+        """Return the facts of a span of time."""
+        told = [nameplates_fact(start)] if self._nameplates is None else self._nameplates
+        return [fact for fact in (*told, *self.kept_facts) if start <= fact.at < end and fact.kind in kinds]
 
     def span(self) -> tuple[int, int] | None:
         """Return the starts of the first row and of the last."""

@@ -120,6 +120,14 @@ def verify(*, config: ConfigPath = None, as_json: PlainJson = False) -> None:
     """
 
 
+@command(app, examples=("hashsight ledger check", "hashsight ledger check --json"))
+def check(*, config: ConfigPath = None, as_json: PlainJson = False) -> None:
+    """Print rows that their units contradict: model or bin, with the command that corrects each. Asks no unit.
+
+    It shows what the agent found when it last looked, at most an hour ago while it runs. Exit 1 if a row differs.
+    """
+
+
 @command(
     app,
     "set",

@@ -45,7 +45,7 @@ def statement(
     ] = "",
     acknowledge: Annotated[
         list[str] | None,
-        typer.Option("--acknowledge", help="Publish in spite of a doubt: delivered, ledger or containers."),
+        typer.Option("--acknowledge", help="Publish in spite of a doubt: delivered, ledger, containers or nameplates."),
     ] = None,
 ) -> None:
     """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""

@@ -19,7 +19,7 @@ from agent.exporters.web.pages.mismatch_card import UNITS_NAMED
 from agent.exporters.web.pages.site_page import Shown, render
 from agent.site.lateness import held
 from agent.site.ledger.entries import Place
-from agent.site.mismatch import Mismatch
+from agent.site.mismatch import BinSource, Mismatch, ReportedBin
 from agent.site.status import UnitStatus
 from agent.site.totals import site_figures
 
@@ -216,6 +216,16 @@ def test_units_in_the_wrong_row_are_listed() -> None:
     assert "and 3 units more" in shown.text
     assert shown.text.count("answers as S21 Pro") == UNITS_NAMED
     assert ("href", "units/u00") in shown.attributes
+    assert "by the units' own word" not in shown.text
+
+
+def test_rows_with_another_bin_say_what_they_come_to() -> None:
+    """The card adds up the rows of units that report another bin, and what these say, beside those that do not."""
+    other_bin = Mismatch(None, ReportedBin(250e12, BinSource.RATE_SALE))
+    units = [msgspec.structs.replace(at(f"u{number}", "C1"), mismatch=other_bin) for number in range(4)]
+    model_alone = msgspec.structs.replace(at("u9", "C1"), mismatch=Mismatch("S21 Pro", None))
+    shown = page(*units, model_alone)
+    assert "800.00 TH/s of deployed by the rows, 1.00 PH/s by the units' own word" in shown.text
 
 
 def test_nothing_deployed() -> None:
