@@ -132,8 +132,10 @@ def read_files(setup: Setup) -> list[FileFacts]:
 def _file(key: str, path: Path, kind: str) -> FileFacts:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return FileFacts(key, str(path), kind, exists=False)
+    except OSError as error:
+        return FileFacts(key, str(path), kind, exists=False, trouble=error.strerror or str(error))
     folders = path.absolute().parents
     return FileFacts(
         key,
@@ -156,11 +158,16 @@ def read_disks(setup: Setup) -> list[Disk]:
     more: dict[Path, int] = {}
     for path, max_mb in growing:
         more[path.parent] = more.get(path.parent, 0) + max(0, max_mb * 1_000_000 - _size(path))
-    return [
-        Disk(str(folder), shutil.disk_usage(folder).free, may_grow)
-        for folder, may_grow in more.items()
-        if folder.is_dir()
-    ]
+    disks = ((folder, _free(folder), may_grow) for folder, may_grow in more.items())
+    return [Disk(str(folder), free, may_grow) for folder, free, may_grow in disks if free is not None]
+
+
+def _free(folder: Path) -> int | None:
+    """Return what is free on a folder's disk, bytes; None if it is not there, or this account cannot tell."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def read_versions() -> Versions:
