@@ -73,8 +73,10 @@ def look_at(pools: Pools, before: Pools, allow: AllowList, owner: str) -> Found:
             return worst
     fees = [pool for pool in pools if pool.is_fee and pool.is_active is not False]
     is_fee_turn = any(id(pool) in grown for pool in fees) and not any(id(pool) in grown for pool in owners)
-    if fees and (is_fee_turn or not owners) and any(pool.is_active or id(pool) in grown for pool in fees):
-        return _fee(fees[0], allow, owner)
+    working = [_fee(pool, allow, owner) for pool in fees if pool.is_active or id(pool) in grown]
+    if working and (is_fee_turn or not owners):
+        # One that hides its address is no cover for one beside it.
+        return next((each for each in working if each.pool_class is PoolClass.DIVERTED), working[0])
     if found:
         return found[0]
     # Without a word of any pool's state, no work is no more likely than work.
