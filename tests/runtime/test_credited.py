@@ -16,6 +16,7 @@ from agent.runtime.credited import Credited
 from agent.site.credited.account import AccountState
 from agent.site.credited.verdict import Verdict
 from agent.site.credited.windows import DAY_S, HOUR_S
+from agent.site.pools.work import PoolClass, UnitWork
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures, site_figures
 from agent.slices import run_at_once
@@ -69,13 +70,14 @@ def summed(units: list[UnitStatus], at: float) -> SiteFigures:
 
 
 def test_a_unit_belongs_to_the_account_of_its_active_pool() -> None:
-    """Up to the first dot of its user; a fee pool, another account and a silent unit are nobody's."""
+    """Up to the first dot of its user; a fee pool, another account and one silent unit of many are nobody's."""
     units = [
         working_for("east.1"),
         working_for("west.1", "east.47.4x243"),
         working_for("west"),
         working_for("other.1"),
         working_for("east.1", is_fee=True),
+        *[working_for("other.1")] * 20,
         working_for(),
     ]
     rate_hs = units[0].hashrate_hs
@@ -86,6 +88,65 @@ def test_a_unit_belongs_to_the_account_of_its_active_pool() -> None:
     assert found["w"].hour.reported_hs == pytest.approx(rate_hs)
     assert found["w"].hour.verdict is Verdict.BELOW
     assert found["w"].day.verdict is Verdict.UNKNOWN
+
+
+def test_accounts_are_not_compared_while_many_units_do_not_tell_theirs() -> None:
+    """Their work may be for any of the accounts: left out, it would look as if pools credited too much."""
+    units = [working_for("east.1"), working_for("west.1"), *[working_for()] * 2]
+    rate_hs = units[0].hashrate_hs or 0.0
+    found = after_hours(1.1, units, account("e", "east", 2 * rate_hs), account("w", "west", 2 * rate_hs))
+    assert {each.hour.verdict for each in found.values()} == {Verdict.UNKNOWN}
+    assert found["e"].hour.words == "what units report for it is known for 0 % of the 1 h, too little to compare"
+
+
+def test_firmware_that_does_not_say_which_pool_is_active_works_at_the_first_living_one() -> None:
+    """As the judgement of where work goes has it."""
+    told = working_for("dead", "east.1", "west.1")
+    assert told.reading is not None
+    pools = tuple(
+        msgspec.structs.replace(pool, is_active=None, status="Dead" if pool.user == "dead" else "Alive")
+        for pool in told.reading.pools
+    )
+    unit = status(latest=msgspec.structs.replace(told.reading, pools=pools))
+    rate_hs = unit.hashrate_hs or 0.0
+    found = after_hours(1.1, [unit], account("e", "east", rate_hs), account("w", "west", 0.0))
+    assert [found[name].hour.reported_hs for name in "ew"] == [pytest.approx(rate_hs), 0.0]
+    assert found["e"].hour.verdict is Verdict.AGREES
+
+
+def test_two_pools_where_an_account_has_one_name_are_not_compared() -> None:
+    """A user does not say at which of the two its work is credited."""
+    units = [working_for("acme.1"), working_for("acme.2"), working_for("west.1")]
+    rate_hs = units[0].hashrate_hs or 0.0
+    found = after_hours(
+        1.1, units, account("f", "acme", rate_hs), account("l", "acme", rate_hs), account("w", "west", rate_hs)
+    )
+    assert [found[name].hour.verdict for name in "flw"] == [Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.AGREES]
+
+
+def test_diverted_work_under_the_site_s_account_is_of_no_account() -> None:
+    """A proxy shows the pool nothing of it."""
+    taken = msgspec.structs.replace(working_for("east.1"), work=UnitWork(pool_class=PoolClass.DIVERTED, since=AT))
+    units = [working_for("east.1"), taken, working_for("west.1")]
+    rate_hs = units[0].hashrate_hs or 0.0
+    found = after_hours(1.1, units, account("e", "east", rate_hs), account("w", "west", rate_hs))
+    assert found["e"].hour.reported_hs == pytest.approx(rate_hs)
+
+
+def test_another_account_under_a_known_name_has_no_past() -> None:
+    """A reload that gives a name another account does not hold it against the units of the one before."""
+    units = [working_for("east.1"), working_for("west.1"), working_for("north.1"), working_for("north.2")]
+    rate_hs = units[0].hashrate_hs or 0.0
+    accounts = Accounts(account("a", "east", rate_hs), account("b", "west", rate_hs))
+    credited = Credited(accounts, statuses=lambda: units, interval_s=STEP_S)  # type: ignore[arg-type]
+    made: dict[str, Any] = {}
+    for step in range(100):
+        at = AT + step * STEP_S
+        if step == 70:
+            accounts.all = (account("a", "north", 2 * rate_hs), account("b", "west", rate_hs))
+        accounts.all = tuple(replace(each, at=at) for each in accounts.all)
+        made = {each.name: each for each in run_at_once(credited.round(summed(units, at), is_whole=True))}
+    assert (made["a"].hour.verdict, made["b"].hour.verdict) == (Verdict.UNKNOWN, Verdict.AGREES)
 
 
 def test_the_only_account_is_held_against_the_whole_site() -> None:
