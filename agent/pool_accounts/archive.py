@@ -12,7 +12,7 @@ SETTLED_S = 600
 
 
 class Archive(Protocol):
-    """Where windows are kept. Both methods are called in a thread."""
+    """Store of windows. Both methods are called in a thread."""
 
     def known(self, account: str, window_s: int, start: int) -> set[int]:
         """Return the Unix times at which the kept windows of an account begin, from `start` on, s."""

@@ -1,4 +1,4 @@
-"""What units reported over the last day, in steps of five minutes: the site as a whole, and by account.
+"""Reported hashrate of the last day, in steps of five minutes: the site as a whole, and by account.
 
 The figures of a round hold until the next ones. Time without figures is a gap: it lowers how much of a window was
 watched, and is no zero.

@@ -31,7 +31,7 @@ OTHER_UNIT_RATIO = 300.0
 
 
 class Verdict(StrEnum):
-    """What a pool's figure comes to beside the units' word."""
+    """Result of holding a pool's figure against the units' word."""
 
     AGREES = "agrees"
     BELOW = "below"

@@ -24,7 +24,7 @@ _URL: Final = re.compile(
 
 
 class Destination(NamedTuple):
-    """Where work goes.
+    """Address of a pool.
 
     Attributes:
         scheme: In lower case, such as ``stratum+tcp``, which also stands for a URL without one.

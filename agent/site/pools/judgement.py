@@ -29,7 +29,7 @@ Pools = Sequence[PoolReading]
 
 
 class Found(NamedTuple):
-    """What one look at a unit's pools says.
+    """Result of one look at a unit's pools.
 
     Attributes:
         pool_class, entry, destination, account: As of `UnitWork`.
