@@ -122,6 +122,22 @@ async def test_a_wrong_key_is_told_and_a_new_one_is_read(
     assert (state.trouble, state.reads) == (None, 1)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_account_of_a_pool_is_answered_by_its_own_books(
+    kind: str, books: PoolBooks, certified: Certified, tmp_path: Path
+) -> None:
+    """Whatever way a pool has of refusing another account's request."""
+    time, nothing = Time(), PoolBooks((), start=START)
+    first = Holder(account="other", key="other-key", secret="other-secret", books=nothing)
+    pool = Pool(kind=kind, holders=(first, *pool_of(kind, books, time).holders), clock=time)
+    async with serve_pool(pool, tls=certified.server) as url:
+        accounts = reader([section(kind, tmp_path, url=url, ca_file=certified.ca_file)], time)
+        await accounts.read_once()
+    (state,) = accounts.states()
+    assert state.trouble is None
+    assert state.rates_hs[DAY_S] == pytest.approx(books.rate_hs(NOW, DAY_S), rel=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["f2pool", "ocean", "foundry", "luxor"])
 async def test_another_account_is_not_known(kind: str, books: PoolBooks, certified: Certified, tmp_path: Path) -> None:
     """No figure of an account that the pool does not have."""
