@@ -128,7 +128,7 @@ async def test_each_account_of_a_pool_is_answered_by_its_own_books(
 ) -> None:
     """Whatever way a pool has of refusing another account's request."""
     time, nothing = Time(), PoolBooks((), start=START)
-    first = Holder(account="other", key="other-key", secret="other-secret", books=nothing)
+    first = Holder(account="other", key="other-key", secret=f"other-{SECRET}", books=nothing)
     pool = Pool(kind=kind, holders=(first, *pool_of(kind, books, time).holders), clock=time)
     async with serve_pool(pool, tls=certified.server) as url:
         accounts = reader([section(kind, tmp_path, url=url, ca_file=certified.ca_file)], time)
