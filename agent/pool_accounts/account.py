@@ -157,9 +157,9 @@ class Account:
         now = around.wall()
         if past is None or book is None:
             hour = None if self._latest is None else rolling_hour(self._latest)
-            if hour is not None and hour.start > self._kept_hour:
-                self._kept_hour = hour.start
+            if hour is not None and hour.start != self._kept_hour:
                 await asyncio.to_thread(archive.keep, name, [hour], now)
+                self._kept_hour = hour.start
             return
         if not book.is_due(now):
             return

@@ -41,8 +41,8 @@ class PastBook:
         self._complete_until = 0
 
     def is_due(self, now: float) -> bool:
-        """Return True if a window may have closed since all were there."""
-        return self._end(now) > self._complete_until
+        """Return True if a window may have closed since all were there, or the clock was set back."""
+        return self._end(now) != self._complete_until
 
     def oldest(self, now: float) -> int:
         """Return the Unix time from which on the pool may still answer, s."""

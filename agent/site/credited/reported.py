@@ -12,6 +12,9 @@ STEP_S = 300
 KEPT_S = 86_400 + 7200
 """A day, and as long as a pool's figure may be old."""
 
+AHEAD_S = 3600
+"""A clock that is set back by less leaves a gap of as long."""
+
 SITE = ""
 """The key of the whole site: no account is named so."""
 
@@ -74,7 +77,12 @@ class ReportedBook:
         self._latest = None
 
     def add(self, at: float, rates_hs: Mapping[str, float]) -> None:
-        """Take the figures of Unix time `at`, by key; they hold until the next ones."""
+        """Take the figures of Unix time `at`, by key; they hold until the next ones.
+
+        After a clock that was far ahead is set right, what was recorded of the time to come is dropped.
+        """
+        if self._steps and self._steps[-1].at > at + AHEAD_S:
+            self._steps = deque(step for step in self._steps if step.at <= at)
         before, self._latest = self._latest, (at, rates_hs)
         if before is None or not 0 < at - before[0] <= self.longest_gap_s:
             return
