@@ -152,6 +152,7 @@ class Port(NamedTuple):
         agent: The site whose agent answers there already; empty if none does.
         readiness: That agent's own words on whether its figures can be trusted.
         is_ready: True if they can.
+        wants_login: True if a hashsight answers there that tells nothing without a login, not even its site.
     """
 
     address: str
@@ -159,6 +160,7 @@ class Port(NamedTuple):
     agent: str = ""
     readiness: str = ""
     is_ready: bool = False
+    wants_login: bool = False
 
 
 class Versions(NamedTuple):

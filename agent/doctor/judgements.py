@@ -201,6 +201,13 @@ def judge_port(port: Port, site: str) -> Iterator[Finding]:
             yield ok("agent", port.readiness or "ready")
         else:
             yield bad("agent", f"not ready: {port.readiness}", "journalctl -u hashsight -n 50")
+    elif port.wants_login:
+        yield ok("port", f"{port.address}: an agent with a login listens")
+        yield note(
+            "agent",
+            "without a login it says neither its site nor if it is ready",
+            "`hashsight top`, which sends a token of [api]",
+        )
     elif port.trouble:
         yield bad("port", f"{port.address}: {port.trouble}", "`ss -ltnp` shows what has it; or another web.listen")
     else:

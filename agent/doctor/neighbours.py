@@ -30,6 +30,7 @@ class _Said(NamedTuple):
     status: int
     body: bytes
     site: str | None
+    server: str | None
 
 
 async def try_units(entries: Sequence[LedgerEntry]) -> Answered:
@@ -142,7 +143,7 @@ async def look_at_port(host: str, port: int, url: str, tls: ssl.SSLContext | Non
     except (OSError, http.client.HTTPException):
         return Port(address, trouble)
     if said.site is None:
-        return Port(address, trouble)
+        return Port(address, trouble, wants_login=said.status == 401 and said.server == "hashsight")
     words = said.body[:200].decode("utf-8", "replace").strip()
     return Port(address, trouble, agent=said.site, readiness=words, is_ready=said.status == 200)
 
@@ -172,7 +173,8 @@ def _get(url: str, path: str, tls: ssl.SSLContext | None = None) -> _Said:
     try:
         connection.request("GET", address.path.rstrip("/") + path)
         response = connection.getresponse()
-        return _Said(response.status, response.read(MAX_ANSWER_BYTES), response.headers.get(SITE_HEADER))
+        head = response.headers
+        return _Said(response.status, response.read(MAX_ANSWER_BYTES), head.get(SITE_HEADER), head.get("Server"))
     finally:
         connection.close()
 

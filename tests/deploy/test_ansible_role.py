@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from bare_debian import BareDebian, bare_debian
-from debian_packages import whole_package
 from paths import DEPLOY, ROOT
 
 ANSIBLE = ROOT / ".venv/ansible/bin"
@@ -48,12 +47,6 @@ def test_the_checker_finds_nothing(tmp_path: Path) -> None:
 def _environment(home: Path) -> dict[str, str]:
     path = f"{ANSIBLE}:{os.environ['PATH']}"
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"}
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package of this checkout."""
-    return whole_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bare_debian import BareDebian, bare_debian, require
-from debian_packages import whole_package
+from bare_debian import BareDebian, bare_debian
 from paths import DEPLOY
 from patience import PATIENT_S
 
@@ -22,13 +21,6 @@ CONFIG = "/etc/hashsight/site.toml"
 LEDGER = "/etc/hashsight/ledger.csv"
 PYTHON = "/usr/lib/hashsight/bin/python"
 READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:9184/{}').read().decode())"
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package of this checkout, with all locked packages inside."""
-    require()
-    return whole_package(tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
@@ -157,17 +149,6 @@ def _runs_a_site(debian: BareDebian, tmp_path: Path) -> None:
             assert polled(debian) == 12
             assert process.poll() is None
         assert process.returncode == 0
-
-
-@pytest.fixture(scope="module")
-def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareDebian]:
-    """Yield a Debian whose first process is systemd; skip where it does not come up."""
-    with bare_debian(tmp_path_factory.mktemp("booted"), is_booted=True) as made:
-        try:
-            made.until("sh", "-c", "systemctl is-system-running | grep -qE 'running|degraded'")
-        except AssertionError:
-            pytest.skip("systemd does not come up in a namespace of this machine")
-        yield made
 
 
 def test_under_a_running_systemd(booted: BareDebian, package: Path, newer: Path, tmp_path: Path) -> None:

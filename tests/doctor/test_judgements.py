@@ -163,6 +163,7 @@ def test_a_disk_has_room_for_what_may_come(free: int, level: Level) -> None:
         (PORT, [("port", Level.OK), ("agent", Level.NOTE)]),
         (PORT._replace(trouble="Address already in use"), [("port", Level.BAD)]),
         (PORT._replace(trouble="Address already in use", agent="south-2"), [("port", Level.BAD)]),
+        (PORT._replace(trouble="x", wants_login=True), [("port", Level.OK), ("agent", Level.NOTE)]),
         (PORT._replace(trouble="x", agent="north-1", is_ready=True), [("port", Level.OK), ("agent", Level.OK)]),
         (PORT._replace(trouble="x", agent="north-1", readiness="late"), [("port", Level.OK), ("agent", Level.BAD)]),
     ],

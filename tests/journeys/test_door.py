@@ -100,6 +100,9 @@ async def test_an_agent_behind_tls_and_users(tmp_path: Path) -> None:
             *("--ca-file", str(tmp_path / "ca.pem")),
         )
         assert "x" in listed.split()[0]
+        doctor = await said(sys.executable, "-m", "agent", "doctor", "--config", str(config))
+        assert f"ok   port: 127.0.0.1:{port}: an agent with a login listens\n" in doctor
+        assert "note agent: without a login it says neither its site nor if it is ready" in doctor
         reload = (*status, "-X", "POST", f"{url}/-/reload", "-u")
         own = ("-H", "Content-Type: application/json", "-H", f"Origin: {url}")
         assert await said(*reload, "scraper:scraperscraper", *own) == "403"

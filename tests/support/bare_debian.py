@@ -24,8 +24,9 @@ MAKING_S = 900
 # What the package depends on, and what a role needs of the machine that it is run on: fetched, not installed.
 FETCHED = ("adduser", "libgcc-s1", "media-types", "python3.11", "tzdata", "python3", "python3-apt")
 BOOTED = ("systemd", "systemd-sysv", "dbus")
-# What the guide's part 4 installs.
-FETCHED_BOOTED = ("prometheus", "prometheus-alertmanager")
+# What the guide installs: its parts 3, 5 and 7 with what Debian recommends beside it, part 4 without.
+FETCHED_BOOTED = ("curl", "mosquitto", "apache2-utils")
+FETCHED_ALONE = ("prometheus", "prometheus-alertmanager")
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -82,8 +83,10 @@ class BareDebian:
         return Ran(ended.returncode, ended.stdout)
 
     @contextlib.contextmanager
-    def running(self, *words: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a program inside for the block; it gets SIGTERM at the end."""
+    def running(
+        self, *words: str, log: Path, ends_by: signal.Signals = signal.SIGTERM
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program inside for the block; it gets a signal at the end."""
         with log.open("wb") as output:
             process = subprocess.Popen(
                 self.command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(ENVIRONMENT)
@@ -93,7 +96,7 @@ class BareDebian:
         finally:
             # The program is the child of `nsenter`, which passes its status on and no signals.
             for child in _children(process.pid):
-                os.kill(child, signal.SIGTERM)
+                os.kill(child, ends_by)
             process.wait(PATIENT_S)
 
     def until(self, *words: str, within_s: float = PATIENT_S) -> str:
@@ -105,6 +108,11 @@ class BareDebian:
                 return ran.said
             assert time.monotonic() < ends, f"{words}: {ran.said[-2000:]}"
             time.sleep(0.2)
+
+    def answer_at(self, network: str) -> None:
+        """Make all addresses of a network its own, so that programs inside can listen at them."""
+        route = ("ip", "route", "add", "local", network, "dev", "lo")
+        subprocess.run(["nsenter", f"--target={self.holder}", "--net", *route], check=True)
 
     def path(self, name: str) -> Path:
         """Return a path inside, as seen from outside; a symbolic link must not lead out of it."""
@@ -160,9 +168,12 @@ umount -l .old
 rmdir .old
 """
 HELD = f"{MOUNTS}{ENTERED}exec sleep infinity\n"
+# systemd mounts a service's credentials in a mount namespace of its own making, and sees them by propagation alone. It
+# makes all mounts shared at boot, but not in a container: without this, services find an empty folder of root's.
 BOOT = f"""{MOUNTS}
 mount -t cgroup2 cgroup2 "$1/sys/fs/cgroup"
 {ENTERED}
+mount --make-rshared /
 exec env -i PATH="$PATH" container=test /lib/systemd/systemd --log-target=null
 """
 
@@ -190,16 +201,17 @@ def _children(parent: int) -> list[int]:
 
 def _archive(*, is_booted: bool) -> Path:
     """Return the archive of a bare Debian; made if there is none of this kind yet, which takes a minute."""
-    installed, more = (BOOTED, FETCHED_BOOTED) if is_booted else ((), ())
-    kind = hashlib.sha256(" ".join((*FETCHED, *installed, *more)).encode()).hexdigest()[:8]
+    fetched = (*FETCHED, *FETCHED_BOOTED) if is_booted else FETCHED
+    installed, alone = (BOOTED, FETCHED_ALONE) if is_booted else ((), ())
+    kind = hashlib.sha256(" ".join((*fetched, *installed, *alone)).encode()).hexdigest()[:8]
     kept = CACHE / f"bookworm-{kind}.tar"
     if not kept.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         made = kept.with_suffix(".new.tar")
         fetch = 'chroot "$1" apt-get install -y --download-only --install-recommends'
-        hooks = [f"--customize-hook={fetch} {' '.join(FETCHED)}"]
+        hooks = [f"--customize-hook={fetch} {' '.join(fetched)}"]
         if is_booted:
-            hooks.append(f"--customize-hook={fetch} --no-install-recommends {' '.join(more)}")
+            hooks.append(f"--customize-hook={fetch} --no-install-recommends {' '.join(alone)}")
             hooks.append(f"--include={','.join(installed)}")
         skipped = "--skip=cleanup/apt/lists,cleanup/apt/cache"
         command = ["mmdebstrap", "--quiet", "--variant=minbase", skipped, *hooks]
