@@ -50,13 +50,13 @@ def read_networks(entries: Iterable[LedgerEntry], proc: Path = PROC) -> list[Net
 def _network(name: str, hosts: list[str], routes: list[tuple[ipaddress.IPv4Network, str, bool]]) -> Network:
     host, source, trouble = hosts[0], None, ""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             # The kernel chooses way and source address; no packet leaves.
             probe.connect((host, _NO_PORT))
             source = str(probe.getsockname()[0])
-        except OSError as error:
-            trouble = error.strerror or str(error)
+    except OSError as error:
+        trouble = error.strerror or str(error)
     fitting = [route for route in routes if family == socket.AF_INET and ipaddress.IPv4Address(host) in route[0]]
     _, interface, is_routed = max(fitting, key=lambda route: route[0].prefixlen, default=(None, "", True))
     if source is not None and ipaddress.ip_address(source).is_loopback:

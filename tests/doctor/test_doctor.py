@@ -346,3 +346,18 @@ def test_pools_that_are_judged_are_asked_for_more_often(tmp_path: Path) -> None:
     config = load_config(Path(site(tmp_path, free_port(), more=judged)))
     assert config.pools_every is not None
     assert doctor._load(config, 1).connections_a_poll == pytest.approx(1 + 2 / 30 + 1 / config.pools_every)
+
+
+WITHOUT_SOCKETS = """\
+import resource
+from agent.doctor import machine, neighbours
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+print(machine._network("fd00::/64", ["fd00::7"], []).trouble, neighbours._binding_trouble("::1", 9184), sep="; ")
+"""
+
+
+def test_a_kernel_that_gives_no_socket_is_a_finding() -> None:
+    """As one without IPv6, which refuses the socket and not the connection; here, for want of open files."""
+    command = (sys.executable, "-c", WITHOUT_SOCKETS)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, cwd=ROOT, check=False)
+    assert (ended.stdout, ended.stderr) == ("Too many open files; Too many open files\n", "")
