@@ -18,7 +18,7 @@ from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Over, Past, Repor
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
 from agent.site.energy import longest_gap_s
-from agent.site.pools.destinations import account_of
+from agent.site.pools.destinations import account_of, is_hidden
 from agent.site.pools.judgement import ALIVE
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
@@ -201,7 +201,7 @@ def _account(status: UnitStatus) -> str | None:
         active = next((pool for pool in owners if pool.status == ALIVE), None)
     if active is None:
         return NOBODY
-    return account_of(active.user) if active.user else None
+    return account_of(active.user) if active.user and not is_hidden(active.user) else None
 
 
 def _read_past(history: Path, now: float) -> list[Past]:

@@ -92,7 +92,7 @@ def test_a_unit_belongs_to_the_account_of_its_active_pool() -> None:
 
 def test_accounts_are_not_compared_while_many_units_do_not_tell_theirs() -> None:
     """Their work may be for any of the accounts: left out, it would look as if pools credited too much."""
-    units = [working_for("east.1"), working_for("west.1"), *[working_for()] * 2]
+    units = [working_for("east.1"), working_for("west.1"), working_for(), working_for("***")]
     rate_hs = units[0].hashrate_hs or 0.0
     found = after_hours(1.1, units, account("e", "east", 2 * rate_hs), account("w", "west", 2 * rate_hs))
     assert {each.hour.verdict for each in found.values()} == {Verdict.UNKNOWN}

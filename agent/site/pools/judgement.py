@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from agent.site.pools.allow import AllowList
-from agent.site.pools.destinations import Destination, account_of, destination_of
+from agent.site.pools.destinations import Destination, account_of, destination_of, is_hidden
 from agent.site.pools.work import PoolClass
 from agent.unit.reading import PoolReading
 
@@ -121,9 +121,11 @@ def _grown(pools: Pools, before: Pools) -> frozenset[int]:
 def _judged(pool: PoolReading, allow: AllowList, owner: str) -> Found:
     """Return what one of the owner's pools is."""
     url, user = pool.url or "", pool.user
-    if not url.strip("*"):
+    if not url or is_hidden(url):
         # Hidden: it says nothing, neither good nor bad.
         return NOTHING
+    if user is not None and is_hidden(user):
+        user = None
     destination = destination_of(url)
     if destination is None:
         return Found(PoolClass.DIVERTED, account=None if user is None else account_of(user))

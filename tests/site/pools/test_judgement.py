@@ -41,6 +41,11 @@ def judged(pools: Pools, before: Pools = ()) -> PoolClass:
         ((), UNKNOWN),
         ((pool(0, None),), UNKNOWN),
         ((pool(0, "***"),), UNKNOWN),
+        ((pool(0, "stratum+tcp://***"),), UNKNOWN),
+        ((pool(0, "***:3333"),), UNKNOWN),
+        ((pool(0, OWN, "***"),), UNKNOWN),
+        ((pool(0, STRANGE, "***"),), DIVERTED),
+        ((pool(0, "stratum+tcp://***@pool.stranger.example:1"),), DIVERTED),
         ((pool(0, OWN, None),), UNKNOWN),
         ((pool(0, status=None, is_active=None),), UNKNOWN),
         # Without a user, a host that is nobody's of the list is enough to tell.
