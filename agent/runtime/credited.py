@@ -14,7 +14,7 @@ from agent.history.reader import read_history
 from agent.pool_accounts.accounts import PoolAccounts
 from agent.site.credited.account import AccountCredit, AccountState
 from agent.site.credited.rejects import RejectsBook
-from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Over, Past, ReportedBook
+from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Over, Past, ReportedBook, own_hs
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
 from agent.site.energy import longest_gap_s
@@ -209,6 +209,9 @@ def _read_past(history: Path, now: float) -> list[Past]:
     reader = read_history(history)
     try:
         reader.interrupt_after(READ_S)
-        return [Past(row.at, row.watched_s, row.operating_hs) for row in reader.rows(end - KEPT_S, end, STEP_S)]
+        return [
+            Past(row.at, row.watched_s, own_hs(row.operating_hs, row.watched_s, row.diverted_hs, row.judged_s))
+            for row in reader.rows(end - KEPT_S, end, STEP_S)
+        ]
     finally:
         reader.close()

@@ -1,5 +1,6 @@
 """What pools credit in the running agent: units by account, gaps, several accounts, a standby."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from exporter_cases import AT, reading, status
+from history_cases import PH, row, write
 from pool_account_cases import NOW, Certified, Time, answering, reader, saying, section
 
+from agent.commands.pools_credited import _compared, _history
 from agent.http_client import new_session
 from agent.pool_accounts.account import STANDBY_LOOK_S
-from agent.runtime.credited import Credited
+from agent.runtime.credited import Credited, _read_past
+from agent.runtime.setup import load_setup
 from agent.site.credited.account import AccountState
 from agent.site.credited.verdict import Verdict
 from agent.site.credited.windows import DAY_S, HOUR_S
@@ -200,3 +204,39 @@ async def test_a_standby_does_not_ask(tmp_path: Path) -> None:
     assert time.slept[1:4] == [STANDBY_LOOK_S] * 3
     assert time.slept[4] == 300.0
     assert len(asked) == len(time.slept) - 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "own_hs"),
+    [
+        ({}, 46 * PH),
+        ({"diverted_hs": 4.6 * PH, "judged_s": 60.0}, 41.4 * PH),
+        # Of a minute of which a third was judged, no more than that is known to be diverted.
+        ({"diverted_hs": 4.5 * PH, "judged_s": 20.0}, 44.5 * PH),
+    ],
+)
+def test_the_past_of_before_a_restart_is_without_diverted_work_too(
+    tmp_path: Path, changes: dict[str, Any], own_hs: float
+) -> None:
+    """Otherwise a pool would seem to credit too little for a day after each restart; the command reads the same."""
+    now = int(time.time())
+    minutes = range(now // 300 * 300 - 7200, now // 60 * 60, 60)
+    write(tmp_path / "site.sqlite", [row(at, **changes) for at in minutes])
+    past = _read_past(tmp_path / "site.sqlite", float(now))
+    assert [each.operating_hs for each in past] == [pytest.approx(own_hs)] * 24
+    setup = load_setup(declared_site(tmp_path))
+    hour = _compared(account("m", None, own_hs), {HOUR_S: _history(setup, now, HOUR_S)}, is_only=True)[HOUR_S]
+    assert (hour.reported_hs, hour.verdict) == (pytest.approx(own_hs), Verdict.AGREES)
+
+
+def declared_site(folder: Path) -> Path:
+    """Write a site whose history is in the same folder; return its configuration."""
+    (folder / "site.toml").write_text(
+        '[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\n[history]\nfile = "site.sqlite"\n', encoding="utf-8"
+    )
+    (folder / "ledger.csv").write_text(
+        "unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,status\n"
+        "u1,S21,200,127.77.0.1,C1,R1,1,2025-01-01,,deployed\n",
+        encoding="utf-8",
+    )
+    return folder / "site.toml"

@@ -25,12 +25,26 @@ class Past(NamedTuple):
     Attributes:
         at: Unix time at which it begins, s.
         watched_s: Seconds of it with figures.
-        operating_hs: Mean over these, H/s.
+        operating_hs: Mean over these of what units reported for the site, H/s.
     """
 
     at: int
     watched_s: float
     operating_hs: float
+
+
+def own_hs(operating_hs: float, watched_s: float, diverted_hs: float | None, judged_s: float) -> float:
+    """Return what units reported for the site, H/s: without what is known to have worked for somewhere else.
+
+    Args:
+        operating_hs: Mean of what they reported over the watched seconds, H/s.
+        watched_s: Seconds with figures.
+        diverted_hs: Mean of what was diverted over the seconds in which that was judged, H/s; None without any.
+        judged_s: Number of these seconds.
+    """
+    if diverted_hs is None or watched_s <= 0:
+        return operating_hs
+    return max(0.0, operating_hs - diverted_hs * min(1.0, judged_s / watched_s))
 
 
 class Over(NamedTuple):
