@@ -202,6 +202,10 @@ def _once(labels: str, metric: str, how: str = "max") -> str:
     return f"{how} by ({by}) ({metric} unless on (job, instance) {AGENTS_DOUBLED})"
 
 
+def _one(expr: str) -> str:
+    return f"topk by ({UNIT_KEYS}) (1, {expr})"
+
+
 def _known(expr: str) -> str:
     return f"{expr}\n* on ({UNIT_KEYS}) group_left ({_IDENTITY}, state) {KNOWN_UNITS}"
 
@@ -209,10 +213,12 @@ def _known(expr: str) -> str:
 def known_units() -> Iterator[Rule]:
     """Yield the rules that give each unit, and what lists of units rank it by, all labels that lists filter by.
 
-    Without them every column of a list joins identity, state and figures of all units again.
+    Without them every column of a list joins identity, state and figures of all units again. A unit that two agents
+    publish in two states, or under two names, has one row: a second one would be an error, and end the lists of all
+    units of all sites.
     """
-    state = _once("state", "miner_state")
-    yield Rule(KNOWN_UNITS, f"{_once(_IDENTITY, 'miner_info')}\n* on ({UNIT_KEYS}) group_left (state) {state}")
+    identity, state = (_one(_once(*each)) for each in ((_IDENTITY, "miner_info"), ("state", "miner_state")))
+    yield Rule(KNOWN_UNITS, f"{identity}\n* on ({UNIT_KEYS}) group_left (state) {state}")
     yield Rule(KNOWN_LOSSES, _known(_once("cause", f"miner_loss_{HASHRATE}")))
     nameplate = _once("", f"miner_nameplate_{HASHRATE}")
     yield Rule(LARGE_LOSSES, f"{KNOWN_LOSSES}\n> on ({UNIT_KEYS}) group_left () ({LARGE_RATIO:g} * {nameplate})")

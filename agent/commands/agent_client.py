@@ -206,6 +206,8 @@ def check_url(url: str, command: str, option: str = "--url") -> None:
     try:
         address = urlsplit(url)
         is_good = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+        # A name with an empty or overlong label cannot be looked up.
+        (address.hostname or "").encode("idna")
     except ValueError:
         is_good = False
     if not is_good or address.username or address.query or address.fragment or not url.isprintable() or " " in url:

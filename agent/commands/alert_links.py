@@ -16,7 +16,7 @@ _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 class Links(NamedTuple):
-    """Where alerts lead.
+    """Addresses that alerts lead to.
 
     Attributes:
         grafana: Grafana's address; dashboards are at ``/d/UID`` below it.

@@ -78,8 +78,8 @@ def _load(config: Config, units: int) -> Load:
     return Load(
         units=units,
         interval_s=poll.interval_s,
-        # The main report at every poll; share counters and pools at every so many.
-        connections_a_poll=1 + 2 / poll.slow_every,
+        # The main report at every poll; share counters and pools at every so many, and pools more often if judged.
+        connections_a_poll=1 + 2 / poll.slow_every + (1 / config.pools_every if config.pools_every else 0),
         files=RESERVED_FILES + config.web.max_connections + 2 * min(in_flight, max(1, units)),
     )
 
@@ -92,7 +92,7 @@ async def _around(setup: Setup, entries: tuple[LedgerEntry, ...], *, has_units: 
     found += judge.judge_port(await neighbours.look_at_port(host, port, url, tls), config.title)
     brokers = await neighbours.try_brokers(setup.mqtt_links)
     found += judge.judge_neighbours("broker", brokers, mend="start it, or correct host and port of [[mqtt]]")
-    answer, target = await neighbours.ask_prometheus(prometheus, port)
+    answer, target = await neighbours.ask_prometheus(prometheus, host, port)
     found.append(judge.judge_prometheus(answer, target, str(config.web.listen)))
     if config.web.alertmanager is not None:
         alertmanager = await neighbours.ask_health("Alertmanager", str(config.web.alertmanager))

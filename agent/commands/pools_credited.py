@@ -20,6 +20,7 @@ from agent.pool_accounts.accounts import PoolAccounts
 from agent.runtime import logs
 from agent.runtime.setup import Setup
 from agent.site.credited.account import AccountState
+from agent.site.credited.reported import own_hs
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, Compared, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
 from agent.text.numbers import ABSENT, hashrate_text
@@ -77,13 +78,15 @@ def _compared(state: AccountState, rows: dict[int, Row | None], *, is_only: bool
     found = {}
     for window_s, row in rows.items():
         known = row if is_only else None
-        own_hs = None if known is None else known.operating_hs - (known.diverted_hs or 0.0)
+        reported_hs = (
+            None if known is None else own_hs(known.operating_hs, known.watched_s, known.diverted_hs, known.judged_s)
+        )
         coverage = 0.0 if known is None or not known.deployed_hs else known.delivered_deployed_hs / known.deployed_hs
         is_delivered = known is not None and known.delivered_hs is not None and coverage >= LEAST_WATCHED_RATIO
         found[window_s] = compare(
             window_s,
             credited_hs=state.rates_hs.get(window_s),
-            reported_hs=own_hs,
+            reported_hs=reported_hs,
             watched_ratio=0.0 if known is None else min(1.0, known.watched_s / window_s),
             delivered_hs=known.delivered_hs / coverage
             if is_delivered and known is not None and known.delivered_hs is not None

@@ -8,7 +8,7 @@ from agent.commands.machine_output import write_json, write_lines
 from agent.commands.shipped_files import shipped
 from agent.commands.terminal import exit_codes, usage_error
 from agent.errors import AgentError
-from agent.files.atomic import sync_folder, temporary_file
+from agent.files.atomic import replace_file
 
 RULES = ("alerts.yml", "fleet.yml", "periods.yml", "site.yml")
 ALERTMANAGER = ("alertmanager.yml", "alertmanager.tmpl")
@@ -46,10 +46,7 @@ def write_rules(folder: Path, links: Links) -> list[Path]:
     for target, source in sources:
         _make_folder(target.parent)
         data = links.put_into(source.read_text(encoding="utf-8")).encode()
-        with temporary_file(target, data) as temporary:
-            temporary.chmod(READABLE)
-            temporary.replace(target)
-        sync_folder(target.parent)
+        replace_file(target, data, mode=READABLE)
     return [target for target, _ in sources]
 
 

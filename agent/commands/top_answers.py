@@ -1,4 +1,4 @@
-"""What `hashsight top` reads of an agent's answers: few fields, so that agent and command may differ in version."""
+"""Fields of an agent's answers that `hashsight top` reads: few, so that agent and command may differ in version."""
 
 from datetime import datetime
 from typing import Any

@@ -56,7 +56,9 @@ def picture(view: View, *, columns: int, rows: int | None, clock_s: float) -> li
     past_s = view.past_s(clock_s)
     head = list(_head(view, view.answers, columns, clock_s, past_s))
     body = _body(view, view.answers, columns, None if rows is None else rows - len(head) - 1)
-    lines = [*head, *body, *_footer(view, columns, rows)]
+    # Rows beyond the last one would scroll the first away.
+    above = [*head, *body] if rows is None else [*head, *body][: rows - 1]
+    lines = [*above, *_footer(view, columns, rows)]
     if past_s is not None and not view.is_paused:
         # Nothing of the past has the colours of the present.
         lines = [lines[0], *(Text(each.plain, "dim") for each in lines[1:-1]), lines[-1]]

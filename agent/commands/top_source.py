@@ -1,4 +1,4 @@
-"""Where `hashsight top` gets its figures: a running agent's API, or the units of a site, polled from here."""
+"""Sources of figures for `hashsight top`: a running agent's API, or the units of a site, polled from here."""
 
 import asyncio
 import threading

@@ -25,7 +25,7 @@ MOST_TEXT = 60
 
 @dataclass(slots=True, kw_only=True)
 class View:
-    """What is shown.
+    """Current view.
 
     Attributes:
         source: Where the figures come from, in words.

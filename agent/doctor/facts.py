@@ -95,6 +95,7 @@ class FileFacts(NamedTuple):
         mode: Its permission bits.
         is_readable, is_writable: What this account may do.
         is_reachable: True if every folder above lets every account through.
+        trouble: Why this account cannot tell whether it is there, in the system's words; empty if it can.
     """
 
     key: str
@@ -105,6 +106,7 @@ class FileFacts(NamedTuple):
     is_readable: bool = False
     is_writable: bool = False
     is_reachable: bool = True
+    trouble: str = ""
 
 
 class Disk(NamedTuple):
@@ -134,7 +136,7 @@ class Target(NamedTuple):
 
     Attributes:
         health: Prometheus' word: ``up``, ``down`` or ``unknown``.
-        error: Why the latest scrape failed; empty if it did not.
+        error: Why the latest scrape failed, or which target is this agent's is not known; empty otherwise.
     """
 
     health: str

@@ -47,6 +47,8 @@ def judge_networks(networks: Sequence[Network]) -> Iterator[Finding]:
 
 def judge_answers(answered: Answered) -> Finding:
     """Return the finding about units that were tried."""
+    if not answered.tried:
+        return note("units", "no unit is deployed now, so none was tried", "hashsight init, or hashsight ledger")
     text = f"{answered.connected} of {_counted(answered.tried, 'unit')} that were tried take a connection"
     if answered.refused:
         text += f", {answered.refused} refuse it"
@@ -122,6 +124,9 @@ def judge_files(files: Iterable[FileFacts]) -> Iterator[Finding]:
 
 def _judge_file(file: FileFacts) -> Iterator[Finding]:
     what = f"{file.key}: {file.path}"
+    if file.trouble:
+        yield note("files", f"{what}: this account cannot look at it: {file.trouble}", "run this as root to look at it")
+        return
     if not file.exists:
         if file.kind == "state":
             yield bad(
@@ -181,6 +186,8 @@ def judge_prometheus(prometheus: Neighbour, target: Target | None, address: str)
         return bad(check, f"{prometheus.name}: answers, and scrapes no {address}", mend)
     if target.health == "down":
         return bad(check, f"{prometheus.name}: scraping {address} fails: {target.error}", "curl the address from there")
+    if target.error:
+        return note(check, f"{prometheus.name}: {target.error}", f'look for "{address}" on its page of targets')
     return ok(check, f"{prometheus.name}: scrapes {address} ({target.health})")
 
 

@@ -55,13 +55,13 @@ def read_networks(entries: Iterable[LedgerEntry], proc: Path = PROC) -> list[Net
 def _network(name: str, hosts: list[str], routes: list[tuple[ipaddress.IPv4Network, str, bool]]) -> Network:
     host, source, trouble = hosts[0], None, ""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             # The kernel chooses way and source address; no packet leaves.
             probe.connect((host, _NO_PORT))
             source = str(probe.getsockname()[0])
-        except OSError as error:
-            trouble = error.strerror or str(error)
+    except OSError as error:
+        trouble = error.strerror or str(error)
     fitting = [route for route in routes if family == socket.AF_INET and ipaddress.IPv4Address(host) in route[0]]
     _, interface, is_routed = max(fitting, key=lambda route: route[0].prefixlen, default=(None, "", True))
     if source is not None and ipaddress.ip_address(source).is_loopback:
@@ -137,8 +137,10 @@ def read_files(setup: Setup) -> list[FileFacts]:
 def _file(key: str, path: Path, kind: str) -> FileFacts:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return FileFacts(key, str(path), kind, exists=False)
+    except OSError as error:
+        return FileFacts(key, str(path), kind, exists=False, trouble=error.strerror or str(error))
     folders = path.absolute().parents
     return FileFacts(
         key,
@@ -161,11 +163,16 @@ def read_disks(setup: Setup) -> list[Disk]:
     more: dict[Path, int] = {}
     for path, max_mb in growing:
         more[path.parent] = more.get(path.parent, 0) + max(0, max_mb * 1_000_000 - _size(path))
-    return [
-        Disk(str(folder), shutil.disk_usage(folder).free, may_grow)
-        for folder, may_grow in more.items()
-        if folder.is_dir()
-    ]
+    disks = ((folder, _free(folder), may_grow) for folder, may_grow in more.items())
+    return [Disk(str(folder), free, may_grow) for folder, free, may_grow in disks if free is not None]
+
+
+def _free(folder: Path) -> int | None:
+    """Return what is free on a folder's disk, bytes; None if it is not there, or this account cannot tell."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def read_nameplates(setup: Setup) -> Nameplates | None:

@@ -5,7 +5,7 @@ import http.client
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ WAIT_S = 3.0
 UNITS_TRIED = 20
 """Units that are tried, spread over the ledger; one connection each, without a byte."""
 MAX_ANSWER_BYTES = 16 << 20
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 READY, HEALTHY, TARGETS = "/readyz", "/-/healthy", "/api/v1/targets?state=active"
 
 
@@ -34,8 +35,8 @@ class _Said(NamedTuple):
 
 async def try_units(entries: Sequence[LedgerEntry]) -> Answered:
     """Open and close a connection to some units."""
-    step = max(1, len(entries) // UNITS_TRIED)
-    some = list(entries[::step])[:UNITS_TRIED]
+    tried = min(UNITS_TRIED, len(entries))
+    some = [entries[number * len(entries) // tried] for number in range(tried)]
     results = await asyncio.gather(*(_connects(entry.host, entry.port) for entry in some))
     silent = [entry.host for entry, result in zip(some, results, strict=True) if result == "silent"]
     return Answered(
@@ -76,26 +77,49 @@ async def _broker(link: Link) -> Neighbour:
     return Neighbour(name, note="takes a connection; `hashsight mqtt check` tests login and access list")
 
 
-async def ask_prometheus(url: str, port: int) -> tuple[Neighbour, Target | None]:
-    """Ask Prometheus if it lives, and what it thinks of a target at this port."""
+async def ask_prometheus(url: str, host: str, port: int) -> tuple[Neighbour, Target | None]:
+    """Ask Prometheus if it lives, and what it thinks of the agent that listens here."""
     neighbour = await ask_health("Prometheus", url)
     if neighbour.trouble:
         return neighbour, None
     try:
         said = await asyncio.to_thread(_get, url, TARGETS)
-        return neighbour, find_target(msgspec.json.decode(said.body), port)
-    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
-        return neighbour._replace(trouble=f"it does not list its targets: {error}"), None
+    except (OSError, http.client.HTTPException) as error:
+        return neighbour._replace(trouble=f"it does not list its targets: {_words(error)}"), None
+    if said.status != 200:
+        return neighbour._replace(trouble=f"it does not list its targets: HTTP {said.status}"), None
+    try:
+        answer = msgspec.json.decode(said.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return neighbour._replace(trouble="it does not list its targets: its answer is not JSON"), None
+    is_here = urlsplit(url).hostname in _LOOPBACK
+    return neighbour, find_target(answer, port, {host, socket.gethostname(), *(_LOOPBACK if is_here else ())})
 
 
-def find_target(answer: Any, port: int) -> Target | None:
-    """Return what an answer of Prometheus says about the target at a port; None without one."""
-    targets = answer.get("data", {}).get("activeTargets", []) if isinstance(answer, dict) else []
+def find_target(answer: Any, port: int, own: Collection[str]) -> Target | None:
+    """Return what an answer of Prometheus says about the target at a port; None without one.
+
+    Args:
+        answer: The list of its targets.
+        port: The port of this machine's agent.
+        own: Names and addresses of this machine. A target under another name counts only if no other has the port:
+            agents of several sites listen on the same one.
+    """
+    data = answer.get("data") if isinstance(answer, dict) else None
+    targets = data.get("activeTargets") if isinstance(data, dict) else None
+    found: list[tuple[str, Target]] = []
     for each in targets if isinstance(targets, list) else []:
-        with suppress(AttributeError, ValueError):
-            if urlsplit(each.get("scrapeUrl", "")).port == port:
-                return Target(str(each.get("health", "unknown")), str(each.get("lastError", "")))
-    return None
+        with suppress(AttributeError, TypeError, ValueError):
+            address = urlsplit(each.get("scrapeUrl", ""))
+            if address.port == port:
+                target = Target(str(each.get("health", "unknown")), str(each.get("lastError", "")))
+                found.append((address.hostname or "", target))
+    here = [target for host, target in found if host in own]
+    if here:
+        return next((target for target in here if target.health == "down"), here[0])
+    if len(found) > 1:
+        return Target("unknown", f"{len(found)} targets have its port, none under a name of this machine")
+    return found[0][1] if found else None
 
 
 async def ask_health(name: str, url: str) -> Neighbour:
@@ -125,14 +149,14 @@ async def look_at_port(host: str, port: int, url: str, tls: ssl.SSLContext | Non
 
 
 def _binding_trouble(host: str, port: int) -> str:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
-        # As the agent's own server does: a port whose last connections still linger is free.
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+            # As the agent's own server does: a port whose last connections still linger is free.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host, port))
             trial.listen(1)
-        except OSError as error:
-            return error.strerror or str(error)
+    except OSError as error:
+        return error.strerror or str(error)
     return ""
 
 

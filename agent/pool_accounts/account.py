@@ -83,6 +83,7 @@ class Account:
         self._latest: Credited | None = None
         # When its windows ended, on the monotonic clock: a wall clock that is set does not make it younger.
         self._ended_s = 0.0
+        self._due_s = float("-inf")
         self._reads = 0
         self._failures: Counter[str] = Counter()
         self._failed = 0
@@ -108,9 +109,12 @@ class Account:
         )
 
     async def run(self, around: Surroundings) -> None:
-        """Read until cancelled."""
+        """Read until cancelled; a reload begins this anew, and shortens no wait that a pool has asked for."""
         # Accounts of one pool, and agents of many sites, do not begin together.
-        await around.sleep(around.luck() * min(10.0, self.section.every_s))
+        first_s = around.luck() * min(10.0, self.section.every_s)
+        # The reload may come with the key that was missing.
+        left_s = 0.0 if self._is_key_wrong else self._due_s - around.clock()
+        await around.sleep(max(first_s, left_s))
         while True:
             if around.is_active():
                 await self._rest(await self.read(around), around)
@@ -153,9 +157,9 @@ class Account:
         now = around.wall()
         if past is None or book is None:
             hour = None if self._latest is None else rolling_hour(self._latest)
-            if hour is not None and hour.start > self._kept_hour:
-                self._kept_hour = hour.start
+            if hour is not None and hour.start != self._kept_hour:
                 await asyncio.to_thread(archive.keep, name, [hour], now)
+                self._kept_hour = hour.start
             return
         if not book.is_due(now):
             return
@@ -184,7 +188,7 @@ class Account:
 
     async def _rest(self, wait_s: float, around: Surroundings) -> None:
         """Wait; a new key is tried at once where the old one was refused."""
-        until_s = around.clock() + wait_s
+        until_s = self._due_s = around.clock() + wait_s
         watched = self._key_file if self._is_key_wrong else None
         before = None if watched is None else watched.stamp()
         while (left_s := until_s - around.clock()) > 0:

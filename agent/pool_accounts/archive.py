@@ -12,7 +12,7 @@ SETTLED_S = 600
 
 
 class Archive(Protocol):
-    """Where windows are kept. Both methods are called in a thread."""
+    """Store of windows. Both methods are called in a thread."""
 
     def known(self, account: str, window_s: int, start: int) -> set[int]:
         """Return the Unix times at which the kept windows of an account begin, from `start` on, s."""
@@ -41,8 +41,8 @@ class PastBook:
         self._complete_until = 0
 
     def is_due(self, now: float) -> bool:
-        """Return True if a window may have closed since all were there."""
-        return self._end(now) > self._complete_until
+        """Return True if a window may have closed since all were there, or the clock was set back."""
+        return self._end(now) != self._complete_until
 
     def oldest(self, now: float) -> int:
         """Return the Unix time from which on the pool may still answer, s."""

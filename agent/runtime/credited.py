@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from agent.history.reader import read_history
 from agent.pool_accounts.accounts import PoolAccounts
 from agent.site.credited.account import AccountCredit, AccountState
 from agent.site.credited.rejects import RejectsBook
-from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Past, ReportedBook
+from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Over, Past, ReportedBook, own_hs
 from agent.site.credited.verdict import LEAST_WATCHED_RATIO, compare
 from agent.site.credited.windows import DAY_S, HOUR_S
 from agent.site.energy import longest_gap_s
-from agent.site.pools.destinations import account_of
+from agent.site.pools.destinations import account_of, is_hidden
+from agent.site.pools.judgement import ALIVE
 from agent.site.status import UnitStatus
 from agent.site.totals import SiteFigures
 from agent.slices import Slices
@@ -29,6 +31,11 @@ ACCOUNTS_EVERY_S = 60.0
 
 UNITS_PER_SLICE = 500
 READ_S = 10.0
+
+NOBODY = ""
+"""An account that no pool has."""
+
+UNTOLD = Over(None, 0.0)
 
 
 class Credited:
@@ -48,6 +55,7 @@ class Credited:
         self._reported = ReportedBook(longest_gap_s=longest_gap_s(interval_s))
         self._rejects = RejectsBook()
         self._by_account_hs: dict[str, float] = {}
+        self._accounts: frozenset[str] = frozenset()
         self._summed_at = float("-inf")
         self._seed_wanted = asyncio.Event()
 
@@ -106,25 +114,33 @@ class Credited:
             return ()
         states = tuple(self.accounts.states())
         if is_whole:
-            if len(states) > 1 and not 0 <= figures.at - self._summed_at < ACCOUNTS_EVERY_S:
-                yield from self._sum_by_account(states)
-                self._summed_at = figures.at
+            accounts = frozenset(state.account for state in states if state.account is not None)
+            is_due = accounts != self._accounts or not 0 <= figures.at - self._summed_at < ACCOUNTS_EVERY_S
+            if len(states) > 1 and is_due:
+                yield from self._sum_by_account(accounts)
+                self._summed_at, self._accounts = figures.at, accounts
             by_account_hs = self._by_account_hs if len(states) > 1 else {}
             # What works for somewhere else is reported, and no pool of the site can credit it.
             own_hs = figures.site.operating_hs - (figures.site.diverted_hs or 0.0)
             self._reported.add(figures.at, {SITE: own_hs, **by_account_hs})
         else:
             self.pause()
-        return tuple(self._credit(state, figures, is_only=len(states) == 1) for state in states)
+        times = Counter(state.account for state in states)
+        return tuple(
+            self._credit(state, figures, is_only=len(states) == 1, is_shared=times[state.account] > 1)
+            for state in states
+        )
 
-    def _credit(self, state: AccountState, figures: SiteFigures, *, is_only: bool) -> AccountCredit:
+    def _credit(self, state: AccountState, figures: SiteFigures, *, is_only: bool, is_shared: bool) -> AccountCredit:
         end = figures.at if state.at is None else min(state.at, figures.at)
         compared = []
         for window_s, delivered_hs, coverage in (
             (HOUR_S, figures.delivered_1h_hs, figures.delivered_1h_coverage_ratio),
             (DAY_S, figures.delivered_24h_hs, figures.delivered_24h_coverage_ratio),
         ):
-            over = self._reported.over(SITE if is_only else state.name, end, window_s)
+            over = (
+                UNTOLD if is_shared else self._reported.over(SITE if is_only else state.account or SITE, end, window_s)
+            )
             # Counters are of the whole site: they say nothing of one account among several.
             is_known = is_only and delivered_hs is not None and coverage and coverage >= LEAST_WATCHED_RATIO
             compared.append(
@@ -150,24 +166,42 @@ class Credited:
             trouble=state.trouble,
         )
 
-    def _sum_by_account(self, states: Iterable[AccountState]) -> Slices[None]:
-        """Sum units by the account in front of the first dot of the user that they work as."""
-        names = {state.account: state.name for state in states}
-        sums_hs = dict.fromkeys(names.values(), 0.0)
+    def _sum_by_account(self, accounts: frozenset[str]) -> Slices[None]:
+        """Sum units by the account in front of the first dot of the user that they work as.
+
+        There are no sums while units do not tell for whom they do more than a twentieth of the work: it could be for
+        any of these accounts.
+        """
+        sums_hs = dict.fromkeys(accounts, 0.0)
+        all_hs = untold_hs = 0.0
         for number, status in enumerate(self._statuses(), start=1):
-            name = names.get(_account(status)) if status.hashrate_hs else None
-            if name is not None:
-                sums_hs[name] += status.hashrate_hs or 0.0
+            rate_hs = status.hashrate_hs or 0.0
+            account = _account(status) if rate_hs else NOBODY
+            all_hs += rate_hs
+            if account is None:
+                untold_hs += rate_hs
+            elif account in sums_hs:
+                sums_hs[account] += rate_hs
             if not number % UNITS_PER_SLICE:
                 yield
-        self._by_account_hs = sums_hs
+        self._by_account_hs = sums_hs if untold_hs <= (1 - LEAST_WATCHED_RATIO) * all_hs else {}
 
 
 def _account(status: UnitStatus) -> str | None:
-    """Return the account that a unit works for; None while it works for none, or does not say."""
+    """Return the account that a unit works for; `NOBODY` while it works for none of the site's, None if not told."""
+    if status.work is not None and status.work.is_diverted:
+        return NOBODY
     pools = () if status.reading is None else status.reading.pools
-    active = next((pool for pool in pools if pool.is_active and not pool.is_fee), None)
-    return None if active is None or not active.user else account_of(active.user)
+    if not pools:
+        return None
+    owners = [pool for pool in pools if not pool.is_fee]
+    active = next((pool for pool in owners if pool.is_active), None)
+    if active is None and all(pool.is_active is None for pool in pools):
+        # Firmware that does not say which: the first living one works.
+        active = next((pool for pool in owners if pool.status == ALIVE), None)
+    if active is None:
+        return NOBODY
+    return account_of(active.user) if active.user and not is_hidden(active.user) else None
 
 
 def _read_past(history: Path, now: float) -> list[Past]:
@@ -175,6 +209,9 @@ def _read_past(history: Path, now: float) -> list[Past]:
     reader = read_history(history)
     try:
         reader.interrupt_after(READ_S)
-        return [Past(row.at, row.watched_s, row.operating_hs) for row in reader.rows(end - KEPT_S, end, STEP_S)]
+        return [
+            Past(row.at, row.watched_s, own_hs(row.operating_hs, row.watched_s, row.diverted_hs, row.judged_s))
+            for row in reader.rows(end - KEPT_S, end, STEP_S)
+        ]
     finally:
         reader.close()

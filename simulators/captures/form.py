@@ -18,7 +18,7 @@ API_PREFIX: Final = "tcp4028-"
 PAGE_PREFIX: Final = "http-"
 API_PAGE_PREFIX: Final = "http4028-"
 API_PAGE: Final = "GET :4028"
-"""How a request begins that is a page on TCP 4028, where ePIC firmware serves HTTP."""
+"""Beginning of a request for a page on TCP 4028, where ePIC firmware serves HTTP."""
 API_PORT: Final = 4028
 WEB_PORT: Final = 80
 ANY_COMMAND: Final = "*"
@@ -32,7 +32,7 @@ _REFUSALS = frozenset({"invalid-command", "unknown-command"})
 
 
 class Ending(StrEnum):
-    """How a recorded reply ended.
+    """End of a recorded reply.
 
     Attributes:
         NUL_CLOSE: With a NUL, then the unit closed the connection.
@@ -54,7 +54,7 @@ class Ending(StrEnum):
 
 
 class PortState(StrEnum):
-    """What a recorded TCP port did to a connection."""
+    """Response of a recorded TCP port to a connection."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -103,7 +103,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RecordedAs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the recorded unit said it is; `bin_hs` is the hashrate it was sold as, H/s."""
+    """Identity that the recorded unit told; `bin_hs` is the hashrate it was sold as, H/s."""
 
     model: str | None = None
     firmware: str | None = None
@@ -112,7 +112,7 @@ class RecordedAs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``capture.json`` holds. See the attributes of `Recording`."""
+    """Content of ``capture.json``. See the attributes of `Recording`."""
 
     form: int
     recorded_by: str
@@ -124,7 +124,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long one reply took.
+    """Times of one reply.
 
     Attributes:
         request: As in `Reply`.
@@ -146,7 +146,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``timings.json`` holds."""
+    """Content of ``timings.json``."""
 
     recorded_at: str
     replies: tuple[Timing, ...]

@@ -1,4 +1,4 @@
-"""When each moment of a recording came, for a replay that walks through them."""
+"""Times of the moments of a recording, for a replay that walks through them."""
 
 from collections.abc import Mapping
 from itertools import pairwise

@@ -51,7 +51,7 @@ class Kind(NamedTuple):
 
 
 AnyKind = Kind | Twin
-"""What a unit is: a bin of a model under a firmware, or the twin of a recorded unit."""
+"""Kind of a unit: a bin of a model under a firmware, or the twin of a recorded unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

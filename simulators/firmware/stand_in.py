@@ -1,4 +1,4 @@
-"""What recorded units answer to requests that were not recorded: joined replies, and refusals in their own words."""
+"""Answers of recorded units to requests that were not recorded: joined replies, and refusals in their own words."""
 
 import re
 from collections.abc import Callable, Iterable

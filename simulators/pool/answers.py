@@ -38,6 +38,11 @@ class Reply:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_granted(self) -> bool:
+        """True if it has what was asked for; some pools refuse by a code in an answer of status 200."""
+        return self.status == 200 and not (isinstance(self.body, dict) and self.body.get("code"))
+
 
 @dataclass(slots=True, kw_only=True)
 class Holder:

@@ -11,7 +11,7 @@ from simulators.unit.unit import Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a pool keeps from crediting.
+    """Shares of the work that a pool does not credit.
 
     Attributes:
         stale_ratio: Share of the work that comes too late for it; units' counters say so too, as the fault
@@ -27,7 +27,7 @@ HONEST = Terms()
 
 
 class PoolBooks:
-    """What one account is credited with. Work is taken in as simulated time goes on; `take` it often.
+    """Credit of one account. Work is taken in as simulated time goes on; `take` it often.
 
     Args:
         units: The units that work for the account.

@@ -32,12 +32,12 @@ class Pool:
     asked: list[tuple[float, str]] = field(default_factory=list)
 
     def answer(self, asked: Asked) -> Reply:
-        """Return the reply to one request: the first that is one, of any of its accounts."""
+        """Return the reply to one request: of the first account that grants it."""
         self.asked.append((asked.now, asked.path))
         if self.trouble is not None:
             return self.trouble
         replies = [ANSWERS[self.kind](asked, holder) for holder in self.holders]
-        return next((reply for reply in replies if reply.status == 200), replies[0] if replies else NOT_FOUND)
+        return next((reply for reply in replies if reply.is_granted), replies[0] if replies else NOT_FOUND)
 
 
 @asynccontextmanager

@@ -139,7 +139,7 @@ class FarmSection(Section):
 
 
 class NetworkSection(Section):
-    """How well the network carries what is sent to TCP 4028, and what a client meets where nothing stands.
+    """Quality of the network for TCP 4028, and its response at addresses without a machine.
 
     Attributes:
         elsewhere: ``reset``, ``refuse`` or ``silent``; see `Elsewhere`.
@@ -153,7 +153,7 @@ class NetworkSection(Section):
 
 
 class StrangersSection(Section):
-    """What stands at addresses of the farm's network and is no unit.
+    """Machines on the farm's network that are no units.
 
     Attributes:
         make: ``silent``, ``mute``, ``web`` or a make; see `Make`.

@@ -8,7 +8,7 @@ from simulators.captures.form import Answer, Ending
 from simulators.firmware.pages import digest, lighttpd
 
 BEYOND_CAP: Final = b" " * 65_536
-"""What follows a reply that was recorded up to the recorder's cap. Its true rest is not known."""
+"""Filler behind a reply that was recorded up to the recorder's cap. Its true rest is not known."""
 NONCE: Final = digest.md5_hex("a replayed unit")
 
 _LENGTH = re.compile(rb"Content-Length: \d+")

@@ -1,4 +1,4 @@
-"""How a recorded answer travels: its ending, what lies beyond a recorder's cap, and its recorded delay."""
+"""Delivery of a recorded answer: its ending, what lies beyond a recorder's cap, and its recorded delay."""
 
 from types import MappingProxyType
 from typing import Final, NamedTuple

@@ -31,7 +31,7 @@ _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Place(NamedTuple):
-    """Where a port of a recorded unit can be reached.
+    """Address of a recorded unit's port.
 
     Attributes:
         unit: The unit.

@@ -40,7 +40,7 @@ class Pages(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a recorded unit answers from a moment on.
+    """Answers of a recorded unit from a moment on.
 
     Attributes:
         at_s: Since the replay began, s.
@@ -98,13 +98,13 @@ class RecordedUnit:
 
     @property
     def api_state(self) -> PortState:
-        """What its API port does: open if it ever answered; as recorded; refused where nothing is known of it."""
+        """Behaviour of its API port: open if it ever answered; as recorded; refused where nothing is known of it."""
         is_answering = any(is_heard(answer) for scene in self.scenes for answer in scene.api.values())
         return PortState.OPEN if is_answering else self.recording.ports.get(form.API_PORT, PortState.REFUSED)
 
     @property
     def web_state(self) -> PortState:
-        """What its port for pages does."""
+        """Behaviour of its port for pages."""
         answers = (each for scene in self.scenes for each in (*scene.pages.open.values(), *scene.pages.behind.values()))
         return (
             PortState.OPEN

@@ -11,7 +11,7 @@ class ButtonError(ValueError):
 
 
 class Listener(NamedTuple):
-    """What hears the report button.
+    """Listener for the report button.
 
     Attributes:
         host: IPv4 address; that of a broadcast too.

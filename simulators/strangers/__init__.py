@@ -1,1 +1,1 @@
-"""What else stands on the network of a farm: silent and refusing addresses, and machines of other makes."""
+"""Other machines on a farm's network: silent and refusing addresses, and machines of other makes."""

@@ -15,7 +15,7 @@ MAX_LATENCY_S = 60.0
 
 
 class Make(StrEnum):
-    """What stands at an address that is no unit's.
+    """Machine at an address that is no unit's.
 
     Attributes:
         SILENT: Nothing: packets to it are lost.
@@ -41,7 +41,7 @@ MAKERS: Final[Mapping[Make, str]] = MappingProxyType(
 
 
 class Elsewhere(StrEnum):
-    """What a client meets at an address of TCP 4028 where nothing stands.
+    """Response of TCP 4028 at an address without a machine.
 
     Attributes:
         RESET: It connects and is reset; all units share one listening socket.

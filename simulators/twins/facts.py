@@ -1,4 +1,4 @@
-"""What a capture tells of its unit: firmware texts, boards, chips, fans, clock, rate and power."""
+"""Facts that a capture tells of its unit: firmware texts, boards, chips, fans, clock, rate and power."""
 
 import re
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ _OF_PAGES: Final = {
 
 
 class Stage(StrEnum):
-    """What a unit was doing when it was looked at."""
+    """Activity of a unit when it was looked at."""
 
     HASHING = "hashing"
     RAMPING = "ramping"

@@ -171,6 +171,11 @@ async def test_the_schedule_is_in_force_and_changes_at_sighup(tmp_path: Path) ->
     [
         (("list",), 2, "or an agent with --url and --token-file"),
         (("list", "--url", "ftp://x", "--token-file", "{token}"), 2, "an address such as http://127.0.0.1:9184"),
+        (
+            ("list", "--url", "http://a..b:9184", "--token-file", "{token}"),
+            2,
+            "an address such as http://127.0.0.1:9184",
+        ),
         (("list", "--url", "http://127.0.0.1:1", "--token-file", "{open}"), 2, "others may read or change this secret"),
         (("list", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 1, "no answer from http://127.0.0.1:1"),
         (("stop", "--url", "http://127.0.0.1:1", "--token-file", "{token}"), 2, "the id of an event is expected"),

@@ -143,3 +143,12 @@ def test_the_placeholders_pass_the_lint_of_what_is_shipped() -> None:
     """The lint refuses what a phone cannot open, not the placeholders that `hashsight rules` replaces."""
     assert production_refusal(GRAFANA) is None
     assert production_refusal(RUNBOOKS) is None
+
+
+def test_a_file_that_cannot_be_written_is_named_as_itself(tmp_path: Path) -> None:
+    """A folder in the place of a file: the message has its name, and not that of a temporary file."""
+    (tmp_path / "fleet.yml").mkdir()
+    status, said = run(*MINE, "-o", tmp_path)
+    assert status == 1
+    assert str(tmp_path / "fleet.yml") in said
+    assert ".fleet.yml" not in said

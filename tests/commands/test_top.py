@@ -108,6 +108,24 @@ def test_a_picture_fits_its_terminal(columns: int, rows: int) -> None:
     assert len(units) == min(page_rows(view(), columns=columns, rows=rows), len(UNITS) + len(DARK))
 
 
+@pytest.mark.parametrize("rows", range(LEAST_ROWS, 18))
+@pytest.mark.parametrize("clock_s", [101.0, 500.0])
+def test_many_warnings_push_no_headline_off_a_low_terminal(rows: int, clock_s: float) -> None:
+    """Rows that do not fit would scroll the first ones away: what is stale would look like now."""
+    given = answers()
+    assert given.site.figures is not None
+    figures = msgspec.structs.replace(given.site.figures, curtailment_nameplate_hs=1e15, stragglers=2, unrestored=3)
+    site = msgspec.structs.replace(
+        given.site, figures=figures, late_reason="2 units not looked at", role="standby", restored_units=4
+    )
+    drawn = lines(view(msgspec.structs.replace(given, site=site)), 80, rows, clock_s)
+    assert len(drawn) <= rows
+    is_stale = clock_s > 200
+    assert drawn[0].startswith(" STALE for " if is_stale else "nd-1: ")
+    assert any(line.startswith("LATE: ") for line in drawn)
+    assert drawn[-1].startswith("h help  q quit")
+
+
 def test_a_terminal_too_small_says_so() -> None:
     """Below the least size there is one line, cut to the width."""
     assert lines(view(), 20, 5) == ["at least 40 x 8 ne.."]

@@ -9,7 +9,7 @@ import ssl
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +24,13 @@ from programs import free_port
 from typer.testing import CliRunner
 from web_site import served, source
 
+from agent.commands import doctor
 from agent.commands.command_line import app
+from agent.config.file import load_config
 from agent.doctor import machine, neighbours
 from agent.doctor.facts import Neighbour, Target
 from agent.exporters.mqtt.links import Link
+from agent.runtime.setup import load_setup
 
 CONFIG = """\
 [site]
@@ -62,14 +65,22 @@ def of(findings: list[dict[str, str]], check: str) -> list[tuple[str, str]]:
 async def prometheus(targets: list[dict[str, str]]) -> AsyncIterator[str]:
     """Serve what a Prometheus with these targets answers."""
 
+    async def answer(_: Any) -> aiohttp.web.Response:
+        return aiohttp.web.json_response({"status": "success", "data": {"activeTargets": targets}})
+
+    async with answering(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def answering(targets: Callable[[Any], Awaitable[aiohttp.web.Response]]) -> AsyncIterator[str]:
+    """Serve a Prometheus that is healthy and answers so to a request for its targets."""
+
     async def healthy(_: Any) -> aiohttp.web.Response:
         return aiohttp.web.Response(text="Prometheus Server is Healthy.")
 
-    async def listed(_: Any) -> aiohttp.web.Response:
-        return aiohttp.web.json_response({"status": "success", "data": {"activeTargets": targets}})
-
     server = aiohttp.web.Application()
-    server.add_routes([aiohttp.web.get("/-/healthy", healthy), aiohttp.web.get("/api/v1/targets", listed)])
+    server.add_routes([aiohttp.web.get("/-/healthy", healthy), aiohttp.web.get("/api/v1/targets", targets)])
     runner = aiohttp.web.AppRunner(server)
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -177,15 +188,60 @@ async def test_prometheus_is_asked_for_this_agent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], {}, {"data": 3}, {"data": {"activeTargets": [3, {}, {"scrapeUrl": "http://[x"}]}}]
+    "answer",
+    [
+        *(None, [], {}, {"data": 3}, {"data": None}, {"data": {"activeTargets": 3}}),
+        {"data": {"activeTargets": [3, {}, {"scrapeUrl": "http://[x"}, {"scrapeUrl": []}, {"scrapeUrl": 5}]}},
+    ],
 )
 def test_any_answer_has_no_target_or_one(answer: Any) -> None:
-    """What Prometheus does not say is no target, and no error."""
-    if isinstance(answer, dict) and answer.get("data") == 3:
-        answer = {"data": {}}
-    assert neighbours.find_target(answer, 9184) is None
-    good = {"data": {"activeTargets": [{"scrapeUrl": "http://a:9184/metrics", "health": "up", "lastError": ""}]}}
-    assert neighbours.find_target(good, 9184) == Target("up")
+    """An answer that lists no targets has none, and is no error."""
+    assert neighbours.find_target(answer, 9184, {"a"}) is None
+
+
+def listed(*targets: tuple[str, str]) -> dict[str, Any]:
+    """Return an answer of Prometheus with targets of these hosts and healths."""
+    return {
+        "data": {
+            "activeTargets": [
+                {"scrapeUrl": f"http://{host}:9184/metrics", "health": health, "lastError": ""}
+                for host, health in targets
+            ]
+        }
+    }
+
+
+def test_another_machine_s_agent_on_the_same_port_is_not_this_one() -> None:
+    """Agents of many sites listen on one port: the target under a name of this machine counts, then the only one."""
+    both = listed(("north", "down"), ("south", "up"))
+    assert neighbours.find_target(both, 9184, {"south"}) == Target("up")
+    assert neighbours.find_target(both, 9184, {"north"}) == Target("down")
+    assert neighbours.find_target(listed(("10.0.0.5", "up")), 9184, {"south"}) == Target("up")
+    unclear = neighbours.find_target(both, 9184, {"10.0.0.5"})
+    assert unclear == Target("unknown", "2 targets have its port, none under a name of this machine")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'"\xff"', b"<html>", b""])
+async def test_a_list_of_targets_that_is_not_json_is_named(body: bytes) -> None:
+    """Bytes of any kind end in a finding."""
+
+    async def answer(_: Any) -> aiohttp.web.Response:
+        return aiohttp.web.Response(body=body)
+
+    async with answering(answer) as url:
+        said, target = await neighbours.ask_prometheus(url, "127.0.0.1", 9184)
+    assert (said.trouble, target) == ("it does not list its targets: its answer is not JSON", None)
+
+
+async def test_a_refused_list_of_targets_is_not_an_agent_that_is_not_scraped() -> None:
+    """An error in JSON lists no target, which says nothing about the agent."""
+
+    async def refuse(_: Any) -> aiohttp.web.Response:
+        return aiohttp.web.json_response({"status": "error"}, status=503)
+
+    async with answering(refuse) as url:
+        said, target = await neighbours.ask_prometheus(url, "127.0.0.1", 9184)
+    assert (said.trouble, target) == ("it does not list its targets: HTTP 503", None)
 
 
 async def test_units_are_tried_without_a_byte() -> None:
@@ -204,6 +260,9 @@ async def test_units_are_tried_without_a_byte() -> None:
     assert (answered.tried, answered.connected, answered.refused, answered.silent) == (20, 20, 0, 0)
     answered = await neighbours.try_units(entries[:4])
     assert (answered.tried, answered.connected, answered.refused) == (4, 2, 2)
+    # Of 39 units, the second half is tried too.
+    answered = await neighbours.try_units([*entries[0:60:2][:20], *entries[1::2][:19]])
+    assert (answered.tried, answered.connected, answered.refused) == (20, 9, 11)
     server.close()
     await server.wait_closed()
     assert heard == b""
@@ -263,3 +322,42 @@ def test_facts_of_the_kernel_are_read(tmp_path: Path) -> None:
     assert limits[1:] == (1000, 7, 120.0, None)
     assert limits.files > 0
     assert machine.read_versions().needed["aiohttp"] is not None
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_missing(tmp_path: Path) -> None:
+    """Only what the system calls absent is absent; of other failures nothing is known."""
+    missing = machine._file("history.file", tmp_path / "gone", "state")
+    assert (missing.exists, missing.trouble) == (False, "")
+    hidden = machine._file("history.file", tmp_path / ("x" * 300), "state")
+    assert (hidden.exists, hidden.trouble) == (False, "File name too long")
+
+
+def test_a_disk_that_cannot_be_looked_at_ends_no_doctor(tmp_path: Path) -> None:
+    """A folder below one that is closed to this account is left out, and the rest is looked at."""
+    outbox = tmp_path / ("x" * 300) / "site.outbox"
+    more = f'[[mqtt]]\nname = "site"\nhost = "127.0.0.1"\nport = 1\noutbox_file = "{outbox}"\n'
+    setup = load_setup(Path(site(tmp_path, free_port(), more=more)))
+    assert [disk.path for disk in machine.read_disks(setup)] == [str(tmp_path)]
+
+
+def test_pools_that_are_judged_are_asked_for_more_often(tmp_path: Path) -> None:
+    """Their connections fill the table of connections too: one a minute and unit besides."""
+    judged = '[poll]\ninterval_s = 10\n[[pools.allowed]]\nname = "own"\nurls = ["pool.example"]\naccounts = ["acct"]\n'
+    config = load_config(Path(site(tmp_path, free_port(), more=judged)))
+    assert config.pools_every is not None
+    assert doctor._load(config, 1).connections_a_poll == pytest.approx(1 + 2 / 30 + 1 / config.pools_every)
+
+
+WITHOUT_SOCKETS = """\
+import resource
+from agent.doctor import machine, neighbours
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+print(machine._network("fd00::/64", ["fd00::7"], []).trouble, neighbours._binding_trouble("::1", 9184), sep="; ")
+"""
+
+
+def test_a_kernel_that_gives_no_socket_is_a_finding() -> None:
+    """As one without IPv6, which refuses the socket and not the connection; here, for want of open files."""
+    command = (sys.executable, "-c", WITHOUT_SOCKETS)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENT_S, cwd=ROOT, check=False)
+    assert (ended.stdout, ended.stderr) == ("Too many open files; Too many open files\n", "")

@@ -145,6 +145,7 @@ def test_open_files_are_held_against_what_is_needed() -> None:
         (STATE, Level.OK),
         (STATE._replace(is_writable=False), Level.NOTE),
         (STATE._replace(exists=False), Level.BAD),
+        (STATE._replace(exists=False, trouble="Permission denied"), Level.NOTE),
     ],
 )
 def test_files_are_as_the_service_needs_them(file: FileFacts, level: Level) -> None:
@@ -181,6 +182,7 @@ def test_the_port_is_free_or_the_agent_s(port: Port, found: list[tuple[str, Leve
         (Neighbour("Prometheus"), None, Level.BAD),
         (Neighbour("Prometheus"), Target("up"), Level.OK),
         (Neighbour("Prometheus"), Target("unknown"), Level.OK),
+        (Neighbour("Prometheus"), Target("unknown", "2 targets have its port"), Level.NOTE),
         (Neighbour("Prometheus"), Target("down", "connection refused"), Level.BAD),
     ],
 )
@@ -190,7 +192,8 @@ def test_prometheus_must_scrape_this_agent(prometheus: Neighbour, target: Target
 
 
 def test_units_that_keep_silent_are_counted() -> None:
-    """Some silent units are noted; none that answers is bad."""
+    """Some silent units are noted; none that answers is bad; without a unit no cable is to blame."""
+    assert judge.judge_answers(Answered(0, 0, 0, 0)).level is Level.NOTE
     assert judge.judge_answers(Answered(20, 20, 0, 0)).level is Level.OK
     some = judge.judge_answers(Answered(20, 17, 1, 2, "10.20.3.9"))
     assert (some.level, "2 do not answer, such as 10.20.3.9" in some.text) == (Level.NOTE, True)

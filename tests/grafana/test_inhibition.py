@@ -88,6 +88,7 @@ NEVER_INHIBITED = {
     # Theft is nobody's consequence, and silences nothing either.
     "MiningHashrateDiverted",
     "MiningLedgerDiffers",
+    "MiningPoolAccountUnread",
     "MiningPoolsDead",
     "MiningStandbyActive",
     "MiningStandbyDown",

@@ -11,6 +11,7 @@ from aiohttp import web
 from pool_account_cases import ACCOUNT, KEY, NOW, SECRET, Certified, Time, answering, key_file, reader, saying, section
 
 from agent.errors import POOL_ACCOUNT_REASONS
+from agent.http_client import new_session
 from agent.pool_accounts.account import LOOK_S
 from agent.pool_accounts.exchange import MAX_REPLY_BYTES
 from agent.pool_accounts.gate import Gate, rest_s, retry_after
@@ -199,6 +200,37 @@ async def test_a_refused_key_is_tried_again_when_its_file_changes(certified: Cer
 
 
 # The pace
+
+
+async def test_a_reload_shortens_no_wait_that_a_pool_asked_for(certified: Certified, tmp_path: Path) -> None:
+    """Another account that changes begins all of them anew; a pool that was asked too often is not asked at once."""
+    time, asked = Time(), list[float]()
+
+    async def limit(_: web.Request) -> web.Response:
+        asked.append(time.now - NOW)
+        return web.Response(status=429, headers={"Retry-After": "900"})
+
+    class ReloadedError(Exception):
+        """The configuration has changed."""
+
+    async def sleep(seconds: float) -> None:
+        if len(asked) == 1 and seconds > 500:
+            time.now += 60.0
+            asked.append(-1.0)
+            raise ReloadedError
+        if len(asked) == 3:
+            raise ReloadedError
+        await time.sleep(seconds)
+
+    async with answering(limit, certified.server) as url:
+        accounts = reader([section("ocean", tmp_path, url=url, ca_file=certified.ca_file)], time)
+        accounts._sleep = sleep
+        (account,) = accounts._accounts
+        async with new_session() as session:
+            for _ in range(2):
+                with pytest.raises(ReloadedError):
+                    await account.run(accounts._around(session))
+    assert asked == [0.0, -1.0, 900.0]
 
 
 async def test_accounts_of_one_pool_take_turns() -> None:

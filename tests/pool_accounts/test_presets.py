@@ -101,6 +101,25 @@ async def test_the_past_is_asked_for_once_an_hour(books: PoolBooks, certified: C
     assert before.items() <= archive.windows.items()
 
 
+@pytest.mark.parametrize("kind", ["foundry", "f2pool"])
+async def test_hours_are_kept_again_after_a_clock_that_was_ahead(
+    kind: str, books: PoolBooks, certified: Certified, tmp_path: Path
+) -> None:
+    """A gateway may begin with a wrong clock: what it kept of the time to come is no reason to keep nothing now."""
+    time, wall, archive = Time(NOW + 60.0), Time(NOW + 60.0 + 365 * DAY_S), Kept()
+    pool = pool_of(kind, books, time)
+    async with serve_pool(pool, tls=certified.server) as url:
+        accounts = reader([section(kind, tmp_path, url=url, ca_file=certified.ca_file)], time, archive=archive)
+        accounts._wall = wall
+        for _ in range(3):
+            await accounts.read_once()
+            time.now += 600.0
+        wall.now = time.now = NOW + HOUR_S + 600.0
+        for _ in range(3):
+            await accounts.read_once()
+    assert NOW in {start for _, _, start in archive.windows}
+
+
 @pytest.mark.parametrize("kind", sorted(KEYED_KINDS))
 async def test_a_wrong_key_is_told_and_a_new_one_is_read(
     kind: str, books: PoolBooks, certified: Certified, tmp_path: Path
@@ -120,6 +139,22 @@ async def test_a_wrong_key_is_told_and_a_new_one_is_read(
     assert refused.at is None
     (state,) = accounts.states()
     assert (state.trouble, state.reads) == (None, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_account_of_a_pool_is_answered_by_its_own_books(
+    kind: str, books: PoolBooks, certified: Certified, tmp_path: Path
+) -> None:
+    """Whatever way a pool has of refusing another account's request."""
+    time, nothing = Time(), PoolBooks((), start=START)
+    first = Holder(account="other", key="other-key", secret=f"other-{SECRET}", books=nothing)
+    pool = Pool(kind=kind, holders=(first, *pool_of(kind, books, time).holders), clock=time)
+    async with serve_pool(pool, tls=certified.server) as url:
+        accounts = reader([section(kind, tmp_path, url=url, ca_file=certified.ca_file)], time)
+        await accounts.read_once()
+    (state,) = accounts.states()
+    assert state.trouble is None
+    assert state.rates_hs[DAY_S] == pytest.approx(books.rate_hs(NOW, DAY_S), rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["f2pool", "ocean", "foundry", "luxor"])

@@ -36,7 +36,7 @@ UNIT_FIELDS = (
     "power_source",
     "is_simulated",
 )
-_TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": " ", "\r": " "})
+_TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\ ", "\r": r"\ "})
 _TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
 
 

@@ -61,7 +61,7 @@ class Check(NamedTuple):
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What a recording says of one assumption; an object in JSON.
+    """Result of one assumption on a recording; an object in JSON.
 
     Attributes:
         id: Of the assumption.

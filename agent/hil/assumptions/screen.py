@@ -22,7 +22,7 @@ class StateSeen(NamedTuple):
 
 
 class UnitRead(NamedTuple):
-    """What was read of a unit, in words; None where it does not say.
+    """A unit's reading in words; None where it does not say.
 
     Attributes:
         host: As it was given.

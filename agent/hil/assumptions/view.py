@@ -1,4 +1,4 @@
-"""What the checks see of a recording: replies decoded once, by report and dialect. Never raises."""
+"""View of a recording for the checks: replies decoded once, by report and dialect. Never raises."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -174,7 +174,7 @@ class View:
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """What the unit says it is: `type`, `compile_time`, `miner`, `api`, `release`, as far as it says so."""
+        """The unit's own identity: `type`, `compile_time`, `miner`, `api`, `release`, as far as it says so."""
         found: dict[str, str] = {}
         for row in self.rows("version", is_new_api=False):
             _take(found, row, type="Type", compile_time="CompileTime", miner="Miner", api="API")

@@ -157,7 +157,7 @@ async def ask(
 
 
 class Taken:
-    """What has been read from a connection, and when."""
+    """Bytes read from a connection, with their times."""
 
     def __init__(self) -> None:
         self.data = bytearray()

@@ -19,7 +19,7 @@ _HEAD: Final = "#head"
 
 
 class Redacts(Protocol):
-    """What replaces names, serials and addresses by pseudonyms of the same length."""
+    """Replacement of names, serials and addresses by pseudonyms of the same length."""
 
     def survey(self, name: str, data: bytes) -> None:
         """Learn what is private in one reply."""

@@ -34,7 +34,7 @@ API_PREFIX: Final = "tcp4028-"
 PAGE_PREFIX: Final = "http-"
 API_PAGE_PREFIX: Final = "http4028-"
 API_PAGE: Final = "GET :4028"
-"""How the request of a page on TCP 4028 begins, in which its path follows: ``GET :4028/summary``."""
+"""Beginning of the request of a page on TCP 4028, which its path follows: ``GET :4028/summary``."""
 
 _NEW_API: Final = "-new_api"
 _PAGE: Final = "GET /cgi-bin/"
@@ -67,7 +67,7 @@ class Ending(StrEnum):
 
 
 class Port(StrEnum):
-    """What a TCP port of the unit does to a connection."""
+    """Response of a TCP port of the unit to a connection."""
 
     OPEN = "open"
     REFUSED = "refused"
@@ -113,7 +113,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class CapturedUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the unit said it is; None where it did not say.
+    """Identity that the unit told; None where it did not say.
 
     Attributes:
         model: As in its own words.
@@ -129,7 +129,7 @@ class CapturedUnit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `capture.json` holds.
+    """Content of `capture.json`.
 
     Attributes:
         form: Version of this form.
@@ -174,7 +174,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `timings.json` holds.
+    """Content of `timings.json`.
 
     Attributes:
         recorded_at: Date and time of the beginning, UTC, ISO 8601.

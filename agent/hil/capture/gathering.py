@@ -1,4 +1,4 @@
-"""What a recording keeps: the first replies, each look with a new shape or a new state, and the last look. Pure.
+"""Replies that a recording keeps: the first ones, each look with a new shape or a new state, and the last look. Pure.
 
 Exchanges go in one by one, while they are made or when a spool is finished; a capture comes out at any time.
 """
@@ -50,7 +50,7 @@ class _Kept(NamedTuple):
 
 
 class Gathering:
-    """What one unit has said so far."""
+    """Replies of one unit so far."""
 
     def __init__(self) -> None:
         self.ports: dict[str, Port] = {}

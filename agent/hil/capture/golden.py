@@ -1,4 +1,4 @@
-"""What hashsight reads from a capture, as the document `golden.json`. Pure."""
+"""Readings that hashsight makes of a capture, as the document `golden.json`. Pure."""
 
 import msgspec
 

@@ -40,7 +40,7 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="line", tag="port"):
-    """What one port did to a connection.
+    """Response of one port to a connection.
 
     Attributes:
         number: Its number, as text, as in a manifest.

@@ -1,4 +1,4 @@
-"""What in a text has to be replaced, and why the rest may stay. Pure."""
+"""Finder of what must be replaced in a text, with why the rest may stay. Pure."""
 
 import re
 from bisect import bisect_right
@@ -48,7 +48,7 @@ _TWELVE: Final = re.compile(r"[0-9a-f]{12}|[0-9A-F]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What was found in one text.
+    """Findings in one text.
 
     Attributes:
         finds: What has to be replaced, from left to right, without overlap.

@@ -1,4 +1,4 @@
-"""What was replaced and what was kept, and why."""
+"""Kinds of replaced and kept texts, with the reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Final
 
 
 class Kind(StrEnum):
-    """What a replaced text is; the value is its name on the screen."""
+    """Kind of a replaced text; the value is its name on the screen."""
 
     SERIAL = "serial number"
     MAC = "MAC address"

@@ -27,7 +27,7 @@ _SAYING: Final = re.compile(r"[^\x00-/:-@\[-`{-\x7f]")
 
 
 class Role(StrEnum):
-    """What a piece is."""
+    """Kind of a piece."""
 
     KEY = "key"
     QUOTED = "quoted"

@@ -1,4 +1,4 @@
-"""What was replaced and what stays, in lines for the screen that is shown before a capture is written. Pure."""
+"""Summary of replaced and kept texts, in lines for the screen that is shown before a capture is written. Pure."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence

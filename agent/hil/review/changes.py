@@ -17,7 +17,7 @@ from agent.unit.limits import HS_PER_THS
 from agent.unit.model_names import base_key
 
 ADDRESS_ID: Final = "at-"
-"""How the id of a proposed unit begins that tells neither serial number nor MAC address."""
+"""Prefix of the id of a proposed unit that tells neither serial number nor MAC address."""
 
 
 class Change(NamedTuple):

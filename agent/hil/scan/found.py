@@ -1,4 +1,4 @@
-"""What a scan found at one address. Pure."""
+"""Result of a scan at one address. Pure."""
 
 import re
 from enum import StrEnum
@@ -20,7 +20,7 @@ _API_A, _API_C = "3.1", "1.0.0"
 
 
 class Kind(StrEnum):
-    """What answers at an address, if anything does; a silent or refusing address is only counted."""
+    """Machine that answers at an address, if one does; a silent or refusing address is only counted."""
 
     IDENTIFIED = "identified"
     UNIDENTIFIED = "unidentified"

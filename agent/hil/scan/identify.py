@@ -47,7 +47,7 @@ _PASSING_PAGE: Final = (UnreachableError, DisconnectedError)
 
 
 class _Asked(NamedTuple):
-    """What came of a unit's conversation: its reading, or why there is none, and its first bytes if they are known."""
+    """Result of a unit's conversation: its reading, or why there is none, and its first bytes if they are known."""
 
     reading: UnitReading | None = None
     error: PollError | None = None

@@ -27,7 +27,7 @@ EXTRA_COLUMNS: Final = ("guessed", "note", "source")
 """Columns of a proposal that a ledger does not have; an import leaves them out."""
 
 CHECK_LABEL: Final = "its bin is a guess that only its label can confirm"
-"""What the note of a bin says that is made of a running profile."""
+"""Note of a bin that is made of a running profile."""
 
 
 class Proposed(NamedTuple):

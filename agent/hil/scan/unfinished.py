@@ -1,4 +1,4 @@
-"""What a scan knows that was stopped or killed: kept in a file, so that another run continues from there."""
+"""Knowledge of a scan that was stopped or killed: kept in a file, so that another run continues from there."""
 
 import hashlib
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ from agent.hil.verify.verdict import Verdict
 
 
 class Kind(StrEnum):
-    """What differs."""
+    """Kind of a difference."""
 
     STATE = "state"
     """One side has a look in a state that the other has not."""
@@ -54,7 +54,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of `hashsight verify` found.
+    """Result of one run of `hashsight verify`.
 
     Attributes:
         first: What was verified.

@@ -11,7 +11,7 @@ from agent.hil.verify.observed import shown
 
 
 class Range(NamedTuple):
-    """How far a figure of two readings may be apart: by a share of the larger, or by an amount."""
+    """Tolerance between two readings of a figure: by a share of the larger, or by an amount."""
 
     share: float
     amount: float = 0.0

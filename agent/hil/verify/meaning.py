@@ -1,4 +1,4 @@
-"""Whether a difference changes the meaning, found by trial: it alone is put into a capture, which is read again."""
+"""Trial of whether a difference changes the meaning: it alone is put into a capture, which is read again."""
 
 import json
 from collections.abc import Iterator, Mapping

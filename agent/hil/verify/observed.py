@@ -36,12 +36,12 @@ UNKNOWN: Final = "devdetails"
 
 REPORTS: Final = (VERSION, SUMMARY, STATS, POOLS, STATS_NEW_API, SUMMARY_NEW_API)
 LOOK: Final = (VERSION, STATS_NEW_API, STATS, SUMMARY_NEW_API, SUMMARY, POOLS, UNKNOWN)
-"""What one look asks, in order: both dialects of a report follow each other, so that they are of one second."""
+"""Requests of one look, in order: both dialects of a report follow each other, so that they are of one second."""
 POLLED: Final = STATS_NEW_API
-"""What the agent asks at every poll."""
+"""Requests of the agent at every poll."""
 LEGACY_REPORTS: Final = (VERSION, SUMMARY, STATS, POOLS)
 EPIC_LOOK: Final = PAGES[Firmware.EPIC]
-"""What one look asks a unit under ePIC firmware after `version`."""
+"""Requests of one look at a unit under ePIC firmware, after `version`."""
 
 
 class Observed:
@@ -66,7 +66,7 @@ class Observed:
 
     @cached_property
     def reading(self) -> UnitReading | PollError:
-        """What the agent reads of this look."""
+        """The agent's reading of this look."""
         return reading_of(self.capture, self.moment)
 
     @property
@@ -84,12 +84,12 @@ class Observed:
 
     @cached_property
     def layout(self) -> CoolantLayout:
-        """Where this model reports its coolant."""
+        """Layout in which this model reports its coolant."""
         return shipped_layouts().of(self.model, CoolantLayout.NONE)
 
     @cached_property
     def descriptions(self) -> tuple[str, ...]:
-        """What its legacy replies call the program: `Description` and `Msg` of STATUS."""
+        """The program's names in its legacy replies: `Description` and `Msg` of STATUS."""
         found: list[str] = []
         for request in self.replies:
             try:
@@ -114,7 +114,7 @@ class Observed:
 
     @cached_property
     def strangers(self) -> Mapping[str, str]:
-        """What answers instead of a unit, by request: another protocol, or another make."""
+        """Strangers that answer instead of a unit, by request: another protocol, or another make."""
         found: dict[str, str] = {}
         for reply in self.replies.values():
             if not reply.data or self.is_epic:

@@ -1,4 +1,4 @@
-"""How long replies took, in two recordings: a note where one takes clearly longer. It never changes a meaning."""
+"""Times of replies in two recordings: a note where one takes clearly longer. It never changes a meaning."""
 
 from collections.abc import Iterator, Sequence
 from statistics import quantiles

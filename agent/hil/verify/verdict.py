@@ -17,11 +17,11 @@ MOST_FINDINGS: Final = 50
 
 
 class UnansweredError(AgentError):
-    """What was recorded does not answer a check; the message says what is missing."""
+    """A check that a recording does not answer; the message says what is missing."""
 
 
 class Outcome(StrEnum):
-    """How a check came out."""
+    """Result of a check."""
 
     HOLDS = "holds"
     BROKEN = "broken"

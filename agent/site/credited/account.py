@@ -8,7 +8,7 @@ from agent.site.credited.verdict import Compared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """What was read of one account.
+    """Latest reading of one account.
 
     Attributes:
         name: From the configuration.

@@ -31,10 +31,11 @@ class RejectsBook:
             return
         unit_id, lost = status.entry.unit_id, (shares.rejected or 0) + (shares.stale or 0)
         before = self._units.get(unit_id)
-        if before is not None and shares.at <= before.at:
+        if before is not None and shares.at == before.at:
             return
         self._units[unit_id] = _Counters(shares.at, shares.accepted, lost)
-        if before is None:
+        # Counters from before the clock was set back are of no known time.
+        if before is None or shares.at < before.at:
             return
         is_new = shares.accepted < before.accepted or lost < before.lost
         hour = self._hour(int(shares.at) // _STEP_S)
@@ -58,6 +59,9 @@ class RejectsBook:
         for hour in reversed(self._hours):
             if hour[0] == number:
                 return hour
+        # A clock that was more than an hour ahead was set right.
+        while self._hours and number < self._hours[-1][0] - 1:
+            self._hours.pop()
         if self._hours and number < self._hours[-1][0]:
             return None
         self._hours.append([number, 0, 0])

@@ -1,4 +1,4 @@
-"""What units reported over the last day, in steps of five minutes: the site as a whole, and by account.
+"""Reported hashrate of the last day, in steps of five minutes: the site as a whole, and by account.
 
 The figures of a round hold until the next ones. Time without figures is a gap: it lowers how much of a window was
 watched, and is no zero.
@@ -12,6 +12,9 @@ STEP_S = 300
 KEPT_S = 86_400 + 7200
 """A day, and as long as a pool's figure may be old."""
 
+AHEAD_S = 3600
+"""A clock that is set back by less leaves a gap of as long."""
+
 SITE = ""
 """The key of the whole site: no account is named so."""
 
@@ -22,12 +25,26 @@ class Past(NamedTuple):
     Attributes:
         at: Unix time at which it begins, s.
         watched_s: Seconds of it with figures.
-        operating_hs: Mean over these, H/s.
+        operating_hs: Mean over these of what units reported for the site, H/s.
     """
 
     at: int
     watched_s: float
     operating_hs: float
+
+
+def own_hs(operating_hs: float, watched_s: float, diverted_hs: float | None, judged_s: float) -> float:
+    """Return what units reported for the site, H/s: without what is known to have worked for somewhere else.
+
+    Args:
+        operating_hs: Mean of what they reported over the watched seconds, H/s.
+        watched_s: Seconds with figures.
+        diverted_hs: Mean of what was diverted over the seconds in which that was judged, H/s; None without any.
+        judged_s: Number of these seconds.
+    """
+    if diverted_hs is None or watched_s <= 0:
+        return operating_hs
+    return max(0.0, operating_hs - diverted_hs * min(1.0, judged_s / watched_s))
 
 
 class Over(NamedTuple):
@@ -74,7 +91,12 @@ class ReportedBook:
         self._latest = None
 
     def add(self, at: float, rates_hs: Mapping[str, float]) -> None:
-        """Take the figures of Unix time `at`, by key; they hold until the next ones."""
+        """Take the figures of Unix time `at`, by key; they hold until the next ones.
+
+        After a clock that was far ahead is set right, what was recorded of the time to come is dropped.
+        """
+        if self._steps and self._steps[-1].at > at + AHEAD_S:
+            self._steps = deque(step for step in self._steps if step.at <= at)
         before, self._latest = self._latest, (at, rates_hs)
         if before is None or not 0 < at - before[0] <= self.longest_gap_s:
             return

@@ -31,7 +31,7 @@ OTHER_UNIT_RATIO = 300.0
 
 
 class Verdict(StrEnum):
-    """What a pool's figure comes to beside the units' word."""
+    """Result of holding a pool's figure against the units' word."""
 
     AGREES = "agrees"
     BELOW = "below"
@@ -61,7 +61,7 @@ class Compared:
         reported_hs: What units reported over the same time, H/s; None if too little of it was watched.
         delivered_hs: What units' counters delivered, for all of the deployed nameplate, H/s; None if they cover too
             little of it.
-        watched_ratio: Share of the window in which the site was watched.
+        watched_ratio: Share of the window for which it is known what units reported.
         verdict: What that comes to.
         odd: Which of the three does not fit.
         words: The verdict in words, without names.
@@ -106,7 +106,7 @@ def compare(
         window_s: 3600 or 86400.
         credited_hs: The pool's latest word, H/s; None without one.
         reported_hs: Mean of what units reported over the watched part of the window, H/s.
-        watched_ratio: Share of the window that was watched.
+        watched_ratio: Share of the window for which that is known.
         delivered_hs: What counters delivered over about the same time, for all of the nameplate, H/s.
         rejects_ratio: Share of rejected and stale among all shares.
         is_stale: True if the pool's word is too old.
@@ -149,7 +149,8 @@ def _verdict(
     if credited_hs is None:
         return Verdict.UNKNOWN, f"the pool tells no figure over {hours}"
     if reported_hs is None:
-        return Verdict.UNKNOWN, f"{100 * watched_ratio:.0f} % of the {hours} was watched here, too little to compare"
+        known = f"{100 * watched_ratio:.0f} % of the {hours}"
+        return Verdict.UNKNOWN, f"what units report for it is known for {known}, too little to compare"
     return _compared(window_s, credited_hs, reported_hs)
 
 

@@ -1,1 +1,1 @@
-"""Where each unit's work goes: destinations, the site's allow-list, and the judgement of one unit."""
+"""Destination of each unit's work: URLs of pools, the site's allow-list, and the judgement of one unit."""

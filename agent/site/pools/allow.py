@@ -43,7 +43,7 @@ class AllowEntry:
 
 
 class Match(NamedTuple):
-    """What a destination is, and the name of the entry that says so; None without one."""
+    """Class of a destination, and the name of the entry that it matches; None without one."""
 
     pool_class: PoolClass
     entry: str | None

@@ -21,10 +21,11 @@ _URL: Final = re.compile(
     r"(?:[/?#](?!.*//|/).*)?",
     re.DOTALL,
 )
+_HIDDEN: Final = re.compile(r"(?:[A-Za-z0-9+.-]{1,32}://)?\*+(?::(?:[0-9]{1,5}|\*+))?")
 
 
 class Destination(NamedTuple):
-    """Where work goes.
+    """Address of a pool.
 
     Attributes:
         scheme: In lower case, such as ``stratum+tcp``, which also stands for a URL without one.
@@ -39,6 +40,11 @@ class Destination(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
+
+
+def is_hidden(text: str) -> bool:
+    """Return True for a URL or user in whose place firmware shows stars, be it with scheme and port."""
+    return _HIDDEN.fullmatch(text) is not None
 
 
 @lru_cache(_REMEMBERED)

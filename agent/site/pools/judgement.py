@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from agent.site.pools.allow import AllowList
-from agent.site.pools.destinations import Destination, account_of, destination_of
+from agent.site.pools.destinations import Destination, account_of, destination_of, is_hidden
 from agent.site.pools.work import PoolClass
 from agent.unit.reading import PoolReading
 
@@ -29,7 +29,7 @@ Pools = Sequence[PoolReading]
 
 
 class Found(NamedTuple):
-    """What one look at a unit's pools says.
+    """Result of one look at a unit's pools.
 
     Attributes:
         pool_class, entry, destination, account: As of `UnitWork`.
@@ -73,8 +73,10 @@ def look_at(pools: Pools, before: Pools, allow: AllowList, owner: str) -> Found:
             return worst
     fees = [pool for pool in pools if pool.is_fee and pool.is_active is not False]
     is_fee_turn = any(id(pool) in grown for pool in fees) and not any(id(pool) in grown for pool in owners)
-    if fees and (is_fee_turn or not owners) and any(pool.is_active or id(pool) in grown for pool in fees):
-        return _fee(fees[0], allow, owner)
+    working = [_fee(pool, allow, owner) for pool in fees if pool.is_active or id(pool) in grown]
+    if working and (is_fee_turn or not owners):
+        # One that hides its address is no cover for one beside it.
+        return next((each for each in working if each.pool_class is PoolClass.DIVERTED), working[0])
     if found:
         return found[0]
     # Without a word of any pool's state, no work is no more likely than work.
@@ -119,9 +121,11 @@ def _grown(pools: Pools, before: Pools) -> frozenset[int]:
 def _judged(pool: PoolReading, allow: AllowList, owner: str) -> Found:
     """Return what one of the owner's pools is."""
     url, user = pool.url or "", pool.user
-    if not url.strip("*"):
+    if not url or is_hidden(url):
         # Hidden: it says nothing, neither good nor bad.
         return NOTHING
+    if user is not None and is_hidden(user):
+        user = None
     destination = destination_of(url)
     if destination is None:
         return Found(PoolClass.DIVERTED, account=None if user is None else account_of(user))

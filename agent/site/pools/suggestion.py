@@ -1,10 +1,10 @@
 """A proposed allow-list: the destinations that units use now, counted, as TOML for the configuration. Pure.
 
-Counted by destination and account; workers are left out. What few units use is proposed as a comment: a unit that works
-for a stranger is among the few, and an allow-list that is copied from a hijacked site would hide it.
+Counted by destination and account; workers are left out. What few units use is proposed as a comment, be it an account
+or one more destination of an account: a unit that works for a stranger is among the few, and an allow-list that is
+copied from a hijacked site would hide it. A proxy that takes work away is shown the site's own account.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,9 @@ from agent.site.pools.judgement import in_use
 from agent.unit.reading import PoolReading
 
 FEW_RATIO: Final = 0.1
-"""An account that a smaller share of the site's or of its owner's units uses is proposed as a comment."""
+"""An account or destination that a smaller share of the site's or its owner's units uses is proposed as a comment."""
 MOST_ENTRIES: Final = 64
+_ESCAPED: Final = '"\\'
 
 
 class Use(NamedTuple):
@@ -132,7 +133,8 @@ def suggestion(found: Uses) -> Iterator[str]:
             yield "# Few units use this one. Is it yours? Take the leading # away if it is."
         if is_wide:
             yield "# It would allow any account there. Write the account, or take the leading # away if you mean that."
-        yield from (f"# {line}" if is_rare or is_wide else line for line in _lines("allowed", entry, names))
+        few = 0.0 if is_rare else FEW_RATIO * of
+        yield from (f"# {line}" if is_rare or is_wide else line for line in _lines("allowed", entry, names, few=few))
     for entry in _entries(use for use in found.uses if use.is_fee):
         yield ""
         yield "# Marked by its firmware as its own, with an address. Take the leading # away if you know it."
@@ -147,12 +149,14 @@ def _entries(uses: Iterable[Use]) -> list[_Entry]:
     return sorted(entries, key=lambda entry: -entry.units)
 
 
-def _lines(section: str, entry: _Entry, names: set[str]) -> Iterator[str]:
+def _lines(section: str, entry: _Entry, names: set[str], *, few: float = 0.0) -> Iterator[str]:
+    """Yield the lines of an entry; a destination of fewer units than `few` is a comment."""
     yield f"[[pools.{section}]]"
     yield f"name = {_text(_name(entry, names))}"
     yield "urls = ["
     for use in entry.uses:
-        yield f"    {_text(use.url)},  # of {_units(use.units)}; {use.active:,} work there now"
+        mark, question = ("# ", ". Is it yours?") if use.units < few else ("", "")
+        yield f"    {mark}{_text(use.url)},  # of {_units(use.units)}; {use.active:,} work there now{question}"
     yield "]"
     # Without an account in its user, a pool pays by the address or by nothing; any account is all there is to say.
     yield f"accounts = [{_text(entry.account or '*')}]"
@@ -177,5 +181,9 @@ def _units(count: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text as a TOML string."""
-    return json.dumps(text, ensure_ascii=True)
+    """Return a text as a TOML string in ASCII."""
+    return f'"{"".join(char if " " <= char <= "~" and char not in _ESCAPED else _escape(char) for char in text)}"'
+
+
+def _escape(char: str) -> str:
+    return f"\\u{ord(char):04X}" if ord(char) < 0x10000 else f"\\U{ord(char):08X}"

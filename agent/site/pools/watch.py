@@ -63,25 +63,32 @@ class WorkWatch:
         if not is_read and clock_s <= self._until_s and allow is self._allow and owner == self._owner:
             return
         if is_read or allow is not self._allow or owner != self._owner:
+            known_until_s = self._read_s + stale_after_s
             if is_read:
                 self._before, self._pools = self._pools, pools
                 if pools:
                     self._read_s, self._known_at = clock_s, at
             self._allow, self._owner = allow, owner
             found = look_at(pools, self._before, allow, owner)
-            self._count_fee(clock_s, allow)
+            self._count_fee(clock_s, known_until_s, allow)
             self._found = found
         self.age(clock_s=clock_s, at=at, stale_after_s=stale_after_s)
 
-    def _count_fee(self, clock_s: float, allow: AllowList) -> None:
-        """Count the time since the look before as the fee's or the owner's: short pauses give a fee no new window."""
-        passed_s, self._fee_at_s = clock_s - self._fee_at_s, clock_s
+    def _count_fee(self, clock_s: float, known_until_s: float, allow: AllowList) -> None:
+        """Count the time since the look before as the fee's or the owner's: short pauses give a fee no new window.
+
+        Time in which nothing was known of the unit proves nothing against a fee that was seen before it.
+        """
+        passed_s = clock_s - self._fee_at_s
         if self._found.pool_class is PoolClass.TOLERATED:
-            self._fee_spent_s += passed_s
-        else:
+            known_s = max(0.0, min(clock_s, known_until_s) - self._fee_at_s)
+            self._fee_spent_s += known_s
+            passed_s -= known_s
+        if passed_s:
             # What a fee took beyond its window is no debt of the turns after it.
             spent_s = min(self._fee_spent_s, allow.fee_window_s)
             self._fee_spent_s = max(0.0, spent_s - passed_s * FEE_SHARE / (1 - FEE_SHARE))
+        self._fee_at_s = clock_s
 
     def age(self, *, clock_s: float, at: float, stale_after_s: float) -> None:
         """Judge what is known at a later moment: what is too old is unknown, and a fee that lasts is none.

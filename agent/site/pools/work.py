@@ -1,4 +1,4 @@
-"""Where one unit's work goes, as its status holds it."""
+"""Destination of one unit's work, as its status holds it."""
 
 from enum import StrEnum
 from typing import Final
@@ -27,7 +27,7 @@ class PoolClass(StrEnum):
 
 
 class UnitWork(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where one unit's work goes.
+    """Destination of one unit's work.
 
     Attributes:
         pool_class: What that destination is.

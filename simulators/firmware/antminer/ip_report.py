@@ -1,4 +1,4 @@
-"""What a stock unit sends when its button is pressed: its addresses, in one datagram to everybody.
+"""Report of a stock unit when its button is pressed: its addresses, in one datagram to everybody.
 
 Documented (D200): the text is the IPv4 address, a comma and the MAC address; it goes to UDP port 14235.
 Documented (D201): it comes from UDP port 14236 of the unit, which its packet filter leaves open (D07).

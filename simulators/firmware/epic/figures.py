@@ -1,4 +1,4 @@
-"""What ePIC firmware makes of a unit: its word for the state, the boards that run, and the error it names."""
+"""A unit's figures under ePIC firmware: its word for the state, the boards that run, and the error it names."""
 
 from typing import Final, NamedTuple
 
@@ -44,7 +44,7 @@ class Figures(NamedTuple):
 
     @property
     def board_mhs(self) -> float:
-        """What a complete board gives at the present clock, MH/s."""
+        """Rate of a complete board at the present clock, MH/s."""
         model = self.unit.identity.model
         return model.chips_per_board * model.ghs_per_chip_mhz * self.snapshot.clock_mhz * MHS_PER_GHS
 

@@ -1,4 +1,4 @@
-"""What a twin answers: the recorded replies of its stage, or the nearest simulated firmware's where none is."""
+"""Answers of a twin: the recorded replies of its stage, or the nearest simulated firmware's where none is."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -18,7 +18,7 @@ S_PER_HW_ERROR = 2900.0  # Per board; that of `simulators.unit.observe`.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What the recorded unit was like, for all of its replies.
+    """Properties of the recorded unit, for all of its replies.
 
     Attributes:
         boards: Recorded positions of its boards, in the order of the simulated ones.

@@ -1,4 +1,4 @@
-"""What LuxOS makes of a unit: the profile it runs, the boards it found, its windows and its estimate of power."""
+"""A unit's figures under LuxOS: the profile it runs, the boards it found, its windows and its estimate of power."""
 
 from typing import Final, NamedTuple
 

@@ -135,6 +135,14 @@ def test_any_name_of_a_ledger_is_a_tag(container: str, rack: str, slot: str) -> 
         assert found[0].tags.get(name, "") == expected
 
 
+def test_a_line_break_in_a_name_ends_no_line_and_no_tag() -> None:
+    """No ledger has one; a tag has a blank in its place."""
+    (row,) = [unit_row(status(entry("u1", place=Place(container="a\nb\rc", rack="", slot=""))), AT)]
+    row = msgspec.structs.replace(row, state="hashing")
+    (point,) = points("".join(unit_lines("alpha", [row], datetime.fromtimestamp(AT, UTC))))
+    assert point.tags["container"] == "a b c"
+
+
 @pytest.mark.parametrize(("value", "text"), [(float("nan"), []), (float("inf"), []), (3, [("a", "3.0")])])
 def test_a_number_is_a_finite_float(value: float, text: list[tuple[str, str]]) -> None:
     """A field keeps one type for ever, and InfluxDB takes no number that is not finite."""

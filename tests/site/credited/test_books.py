@@ -2,12 +2,17 @@
 
 from fractions import Fraction
 
+import msgspec
 import pytest
+from exporter_cases import reading, status
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.site.credited.rejects import RejectsBook
 from agent.site.credited.reported import KEPT_S, SITE, STEP_S, Past, ReportedBook
 from agent.site.credited.windows import DAY_S, HOUR_S, Mean, Window, first_gap, mean_over
+from agent.site.status import UnitStatus
+from agent.unit.reading import ShareReading
 
 AT = 1_764_547_200
 
@@ -85,6 +90,27 @@ def test_time_without_figures_is_a_gap_and_no_zero() -> None:
     over = gappy.over(SITE, AT + HOUR_S, HOUR_S)
     assert over.mean_hs == pytest.approx(5e15)
     assert over.watched_ratio == pytest.approx(610 / 3600)
+
+
+def test_a_clock_that_was_a_year_ahead_blinds_no_book() -> None:
+    """A gateway may begin with a wrong clock; an hour after it is set right, the last hour is known."""
+    set_right = book(1e15, seconds=600, start=AT + 365 * DAY_S)
+    rejects = RejectsBook()
+    rejects.record(shared(AT + 365 * DAY_S, 100, 50))
+    rejects.record(shared(AT + 365 * DAY_S + 60, 200, 150))
+    for second in range(0, HOUR_S + 10, 10):
+        set_right.add(AT + second, {SITE: 5e15})
+    for minute in range(61):
+        rejects.record(shared(AT + 60 * minute, 1000 + 99 * minute, 200 + minute))
+    over = set_right.over(SITE, AT + HOUR_S, HOUR_S)
+    assert over == (pytest.approx(5e15), pytest.approx(1.0))
+    assert rejects.ratio(AT + HOUR_S, HOUR_S) == pytest.approx(0.01)
+
+
+def shared(at: float, accepted: int, rejected: int) -> UnitStatus:
+    """Return the status of a unit that told its shares."""
+    told = ShareReading(at=at, accepted=accepted, rejected=rejected)
+    return status(latest=msgspec.structs.replace(reading(), shares=told))
 
 
 def test_history_fills_what_came_before_a_restart() -> None:

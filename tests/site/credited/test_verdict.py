@@ -58,7 +58,7 @@ def test_nothing_is_compared_that_is_not_known() -> None:
     assert (stale.credited_hs, stale.difference_ratio) == (None, None)
     unwatched = compare(DAY_S, credited_hs=PH, reported_hs=PH, watched_ratio=0.5)
     assert (unwatched.reported_hs, unwatched.difference_ratio) == (None, None)
-    assert unwatched.words == "50 % of the 24 h was watched here, too little to compare"
+    assert unwatched.words == "what units report for it is known for 50 % of the 24 h, too little to compare"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ def judged(pools: Pools, before: Pools = ()) -> PoolClass:
         ((), UNKNOWN),
         ((pool(0, None),), UNKNOWN),
         ((pool(0, "***"),), UNKNOWN),
+        ((pool(0, "stratum+tcp://***"),), UNKNOWN),
+        ((pool(0, "***:3333"),), UNKNOWN),
+        ((pool(0, OWN, "***"),), UNKNOWN),
+        ((pool(0, STRANGE, "***"),), DIVERTED),
+        ((pool(0, "stratum+tcp://***@pool.stranger.example:1"),), DIVERTED),
         ((pool(0, OWN, None),), UNKNOWN),
         ((pool(0, status=None, is_active=None),), UNKNOWN),
         # Without a user, a host that is nobody's of the list is enough to tell.
@@ -58,6 +63,9 @@ def judged(pools: Pools, before: Pools = ()) -> PoolClass:
         # A mark is no proof: with an address, the list decides.
         ((pool(0, STRANGE, "DevFee.1", is_fee=True),), DIVERTED),
         ((pool(0, OWN, "site.1", is_fee=True),), LISTED),
+        # Nor is a mark beside it that hides its address, or is not in use.
+        ((pool(0, is_active=False), FEE, pool(3, STRANGE, "DevFee.1", is_active=True, is_fee=True)), DIVERTED),
+        ((pool(0, is_active=False), FEE, pool(3, STRANGE, "DevFee.1", is_active=None, is_fee=True)), TOLERATED),
     ],
 )
 def test_the_pool_in_use_decides(pools: Pools, expected: PoolClass) -> None:

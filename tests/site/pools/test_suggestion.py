@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+import pytest
 from pool_cases import BACKUP, OWN, STRANGE, pool
 
 from agent.config.file import parse_config
@@ -96,3 +97,24 @@ def test_an_account_that_is_a_pattern_is_proposed_as_a_comment() -> None:
     assert tomllib.loads("\n".join(lines)) == {}
     assert [line for line in lines if "accounts" in line] == ['# accounts = ["*"]', '# accounts = ["s*"]']
     assert sum("It would allow any account there" in line for line in lines) == 2
+
+
+def test_one_more_destination_of_the_site_s_account_is_a_comment_if_few_use_it() -> None:
+    """A proxy that takes work away is shown the site's own account: only its address gives it away."""
+    through_proxy = ((pool(0, STRANGE, "site.1"),), "")
+    units: Units = [*[((pool(0, OWN, "site.1"), pool(1, BACKUP, "site.1")), "")] * 100, through_proxy]
+    lines = list(suggestion(uses_of(units)))
+    (allowed,) = tomllib.loads("\n".join(lines))["pools"]["allowed"]
+    assert allowed["urls"] == ["stratum+tcp://stratum.pool.example:3333", "stratum+tcp://backup.pool.example:443"]
+    (few,) = [line for line in lines if "stranger" in line]
+    assert few == f'    # "stratum+tcp://{STRANGE}",  # of 1 unit; 1 work there now. Is it yours?'
+    uncommented = "\n".join(line.replace("    # ", "    ") for line in lines)
+    assert len(tomllib.loads(uncommented)["pools"]["allowed"][0]["urls"]) == 3
+
+
+@pytest.mark.parametrize("account", ["caf\u00e9", "a\U0001f600", "a\x7fb", "a\\b", '"""'])
+def test_an_account_of_any_characters_is_the_same_text_in_toml(account: str) -> None:
+    """Characters beyond ASCII are written as TOML escapes them, which is not as JSON does."""
+    text = "\n".join(suggestion(uses_of([((pool(0, OWN, account),), "")])))
+    assert text.isascii()
+    assert tomllib.loads(text)["pools"]["allowed"][0]["accounts"] == [account]

@@ -96,6 +96,19 @@ def test_a_fee_that_pauses_is_held_to_its_share(fee_looks: int, owner_looks: int
     assert classes == {LISTED, TOLERATED, DIVERTED} if is_theft else classes == {LISTED, TOLERATED}
 
 
+def test_a_fee_before_and_after_silence_is_no_fee_of_all_that_time() -> None:
+    """A unit without power for hours, seen in its fee's turn before and after, was not seen to work for a stranger."""
+    looks = Looks(allow_list(fee_window_s=900.0, stale_after_s=360.0))
+    own = pool(is_active=False)
+    fee = pool(2, "DevFee", "DevFee", is_fee=True, is_active=True, accepted=1)
+    looks.see(0.0, own, fee)
+    assert looks.age(7200.0) is UNKNOWN
+    assert looks.see(7201.0, own, _more(fee)) is TOLERATED
+    assert looks.see(7561.0, own, fee) is TOLERATED
+    assert looks.see(7921.0, own, _more(fee)) is TOLERATED
+    assert looks.see(8200.0, own, fee) is DIVERTED
+
+
 def _more(told: PoolReading) -> PoolReading:
     return pool(
         told.index,

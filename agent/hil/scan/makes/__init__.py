@@ -1,1 +1,1 @@
-"""What machines of other makes tell a scan of themselves, make by make."""
+"""Identities that machines of other makes tell a scan, make by make."""

@@ -31,7 +31,7 @@ REPORTS: Final = (SUMMARY, VERSION, STATS, DEVS, DEVDETAILS, POOLS, ASC_COUNT, I
 
 
 class Told(NamedTuple):
-    """What a machine of another make tells.
+    """Identity that a machine of another make tells.
 
     Attributes:
         make: Its maker; None if it names none.

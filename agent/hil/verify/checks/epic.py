@@ -1,4 +1,4 @@
-"""What `/summary` of ePIC firmware must hold for its reader to be right: sections, boards, rates, power, state."""
+"""Checks that `/summary` of ePIC firmware is as its reader expects: sections, boards, rates, power, state."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What the unit says it is, and that all its replies say the same; its age, and its mode."""
+"""Checks of the unit's own identity, which all its replies must agree on; its age, and its mode."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

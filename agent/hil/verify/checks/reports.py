@@ -1,4 +1,4 @@
-"""What replies are: JSON of the CGMiner API, the four reports, in one of the two dialects, and refusals that say so."""
+"""Checks of the form of replies: JSON of the CGMiner API, four reports in one of two dialects, refusals that say so."""
 
 from collections.abc import Iterator
 from typing import Final
