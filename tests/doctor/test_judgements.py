@@ -7,7 +7,6 @@ import pytest
 from agent.doctor import judgements as judge
 from agent.doctor.facts import (
     Answered,
-    Clock,
     Disk,
     FileFacts,
     Limits,
@@ -19,6 +18,7 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, Level
+from agent.runtime.kernel_clock import Clock
 
 LOAD = Load(units=10_000, interval_s=10.0, connections_a_poll=1.25, files=1200)
 DIRECT = Network("10.20.3.0/24", 200, "10.20.3.7", "10.20.3.1", "", "eth1", is_direct=True)

@@ -1,11 +1,12 @@
 """Statements for tests: a history in memory, and what its statement shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from history_cases import AT, DAY_S, EH, HOUR_S, unix
 
+from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.minutes import Row, Values
 from agent.site.ledger.entries import LedgerEntry, Place
@@ -31,6 +32,7 @@ class Kept:
         containers: Mapping[str, Sequence[Row]] = MappingProxyType({}),
     ) -> None:
         self.asides: tuple[float, ...] = ()
+        self.kept_facts: tuple[Fact, ...] = ()
         self.site, self._credits, self._containers = site, credits_, containers
         self._values = [each.values() for each in rows]
 
@@ -59,6 +61,10 @@ class Kept:
             for each in self._credits
             if each.window.start < end and each.window.end > start and each.fetched <= known_by
         ]
+
+    def facts(self, start: float, end: float, *, kinds: Collection[str]) -> list[Fact]:
+        """Return the facts of a span of time."""
+        return [fact for fact in self.kept_facts if start <= fact.at < end and fact.kind in kinds]
 
     def span(self) -> tuple[int, int] | None:
         """Return the starts of the first row and of the last."""
