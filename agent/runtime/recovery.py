@@ -107,7 +107,10 @@ class Recovery:
         ledger = self._setup().watched
         entries = [entry for entry in ledger.entries if entry.unit_id not in uncounted]
         deployed = DeployedCourse(entries, digest=ledger.digest).hashes(start, end)
-        body = {
+        hashes = min(found.hashes, deployed)
+        ratio = round(hashes / deployed, 4) if deployed else None
+        log.info("time recovered", seconds=end - start, ratio=ratio, **found._asdict())
+        return {
             "from": start,
             "until": end,
             "units": found.units,
@@ -115,14 +118,8 @@ class Recovery:
             "restarted_units": found.restarted_units,
             "still_units": found.still_units,
             "unknown_units": found.unknown_units,
-            "hashes": min(found.hashes, deployed),
+            "hashes": hashes,
             "excess_hashes": found.excess_hashes,
             "deployed_hashes": deployed,
             "method": METHOD,
         }
-        log.info("time recovered", seconds=end - start, ratio=_ratio(body["hashes"], deployed), **found._asdict())
-        return body
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return round(part / whole, 4) if whole else None

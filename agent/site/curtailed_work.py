@@ -59,12 +59,12 @@ class CurtailedWork:
         for number, status in enumerate(statuses, start=1):
             if not number % UNITS_PER_SLICE:
                 yield
-            event = status.event
-            if event is None:
+            under = status.event
+            if under is None:
                 continue
             curtailed_hs = sum(loss.hashrate_hs for loss in status.losses if loss.cause is Cause.CURTAILED)
-            if curtailed_hs and event.id in self._sums:
-                self._sums[event.id].add(curtailed_hs, status.entry.nameplate, passed_s)
+            if curtailed_hs and under.id in self._sums:
+                self._sums[under.id].add(curtailed_hs, status.entry.nameplate, passed_s)
 
     def take(self, event: Event) -> tuple[float | None, float | None]:
         """Return hashes and joules of an event that ended, and forget them; None where too little was seen."""

@@ -33,7 +33,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
             gap counts its own.
         facts: Number of the facts.
         digest: SHA-256 of their bodies; empty without any.
-        known_by: Unix time, s; facts that were written later are not in it. 0 where none was looked for.
+        known_by: Unix time of the latest of the facts, s; those that were written later are not in it. 0 without any.
     """
 
     seconds: float = 0.0
@@ -73,7 +73,7 @@ def recovered_of(facts: Iterable[Fact], gaps: Sequence[Gap], *, known_by: float,
     """
     shares = list(_shares((fact for fact in facts if fact.at <= known_by), gaps, site))
     if not shares:
-        return Recovered(known_by=known_by)
+        return NOTHING_RECOVERED
 
     def total(name: str) -> float:
         return math.fsum(share.fact.body[name] * share.ratio for share in shares)
@@ -91,7 +91,7 @@ def recovered_of(facts: Iterable[Fact], gaps: Sequence[Gap], *, known_by: float,
         unknown_units=sum(share.fact.body["unknown_units"] for share in shares),
         facts=len(shares),
         digest=digest.hexdigest(),
-        known_by=known_by,
+        known_by=float(max(share.fact.at for share in shares)),
     )
 
 

@@ -257,10 +257,8 @@ def csv(statement: Statement) -> str:
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
         if part.recovered.facts:
-            rows += [
-                (f"recovered.{part.site}.{name}", value)
-                for name, value in msgspec.structs.asdict(part.recovered).items()
-            ]
+            recovered = msgspec.structs.asdict(part.recovered)
+            rows += [(f"recovered.{part.site}.{name}", value) for name, value in recovered.items()]
     rows += [("gap", gap) for gap in _gaps(statement)]
     rows += [("note", note) for note in statement.notes]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
