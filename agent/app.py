@@ -253,6 +253,7 @@ class Agent:
         self._polling.rest_s = POLLING_REST_S
         source = web_source(lambda: self.setup, self._parts, self.in_force, self.standby)
         listen, most = config.web.listen, self._polling.web_connections
+        self.facts.begin()
         history = config.history.path(self.setup.path) if config.history.keep else None
         async with (
             self.polling(),

@@ -112,7 +112,6 @@ class Facts:
         if self._recorder is None:
             self._recovery.end()
             return
-        self.begin()
         await self.look_back()
         while True:
             try:
@@ -124,7 +123,7 @@ class Facts:
             await self.tick()
 
     def begin(self) -> None:
-        """Record the start."""
+        """Record the start, before the writing thread begins: its first write has it then."""
         setup = self._setup()
         self.record(
             "start",
@@ -297,7 +296,7 @@ class Facts:
             # A standby's own figures end and begin with its role; the primary looked in between.
             seen_until = None if self._setup().config.standby.of is not None else self._past.seen_until
             recovery.begin(seen_until, recorder.begins_at)
-            self._gap_at = None if recovery.gap is None else recorder.begins_at + FIRST_ROW_S
+            self._gap_at = None if recovery.is_over else recorder.begins_at + FIRST_ROW_S
             return
         if self._gap_at is not None:
             if self._wall() < self._gap_at:

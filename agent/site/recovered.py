@@ -86,7 +86,7 @@ def unit_work(
     hashes -= max(0.0, now.at - end) * (nameplate_hs if now.rate_hs is None else now.rate_hs)
     most = nameplate_hs * enclosed_s
     is_work = hashes >= LEAST_RATIO * most
-    if begin > start:
+    if now.started_at > start:
         return UnitWork(Outcome.RESTARTED, hashes if is_work else 0.0, most)
     return UnitWork(Outcome.THROUGH, hashes, most) if is_work else UnitWork(Outcome.STILL, 0.0, most)
 

@@ -92,7 +92,7 @@ def memories(
         at: Unix time now, s.
         clock_s: The monotonic clock, s.
         at_once: Units to look at before each yield.
-        counters: Counters that an earlier process kept, for units whose counter this one has not read yet.
+        counters: Counters that an earlier process kept, for as long as nobody asked what they prove.
     """
     units = iter(tracker.units.values())
     while some := list(islice(units, at_once)):
@@ -107,7 +107,7 @@ def remember(unit: TrackedUnit, *, at: float, clock_s: float, counter: KeptCount
         unit: The unit.
         at: Unix time now, s.
         clock_s: The monotonic clock, s.
-        counter: Its counter as an earlier process kept it; None without one.
+        counter: Its counter as an earlier process kept it, which comes first; None without one.
     """
     status, reading, error = unit.status, unit.reading, unit.error
     # What a hung program repeats is no knowledge, and its next poll shows it again.
@@ -128,7 +128,7 @@ def remember(unit: TrackedUnit, *, at: float, clock_s: float, counter: KeptCount
         0 if error is None else unit.failures,
         None if error is None else kept_error(error),
         None if reading is None else kept_reading(reading),
-        counter_of(reading) or counter,
+        counter or counter_of(reading),
     )
 
 
