@@ -11,10 +11,7 @@ _HASH = re.compile(r"[0-9a-f]{40,64}")
 
 
 def commit() -> str | None:
-    """Return the commit: of an installation from a repository, or checked out where the sources are; None if neither.
-
-    Documented: PEP 610 for `direct_url.json`, gitrepository-layout for the rest.
-    """
+    """Return the commit: of an installation from a repository (PEP 610), or checked out here; None if neither."""
     try:
         told = importlib.metadata.distribution(_DISTRIBUTION).read_text("direct_url.json")
         content = json.loads(told) if told else {}

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -271,17 +270,22 @@ async def test_a_fact_that_cannot_be_made_is_logged_once(site: Site) -> None:
     assert [fact.kind for fact in site.facts()][-1] == "stop"
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of a folder's files."""
+    return sorted(each.name for each in folder.iterdir())
+
+
 async def test_without_history_there_are_none(tmp_path: Path) -> None:
     """A site that keeps no history records nothing and reads nothing."""
     site = Site(tmp_path, units=3)
     config = site.folder / "site.toml"
     config.write_text(config.read_text(encoding="utf-8") + "[history]\nkeep = false\n", encoding="utf-8")
-    before = sorted(os.listdir(tmp_path))
+    before = names(tmp_path)
     agent = Agent(load_setup(config))
     agent.facts.begin()
     await agent.facts.run()
     agent.facts.close()
-    assert sorted(os.listdir(tmp_path)) == before
+    assert names(tmp_path) == before
 
 
 async def test_a_day_of_facts_is_small(site: Site) -> None:
