@@ -163,7 +163,8 @@ def part_of(
         course=course,
         set_aside_at=source.set_aside_times(),
         is_first=span is None or span[0] >= period.start,
-        runs=Runs.of(source.facts(period.start - LISTED_GAP_S, until, kinds=RUN_KINDS)),
+        # By the time that had passed, not by the last row: a gap at the end has its reason from what came after it.
+        runs=Runs.of(source.facts(period.start - LISTED_GAP_S, period.start + elapsed_s, kinds=RUN_KINDS)),
     )
     first: Values | None = None
     last: Values | None = None

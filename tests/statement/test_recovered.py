@@ -201,6 +201,17 @@ def run(kind: str, at: int) -> Fact:
     return Fact(kind, at, {})
 
 
+def test_an_open_gap_keeps_its_reason() -> None:
+    """Month to date, ten minutes after an orderly stop: it holds also once the agent is back."""
+    begin = AT + 40 * 60
+    kept = Kept([row(at) for at in range(AT, begin, 60)])
+    kept.kept_facts = (run("start", AT), run("stop", begin))
+    statement = state(kept, OCTOBER_PERIOD, now=begin + 600)
+    assert [gap.reason for gap in statement.parts[0].unseen.gaps] == ["planned stop"]
+    kept.kept_facts += (run("start", begin + 700), run("start", begin + 5000))
+    assert check.verify(statement, kept, OCTOBER_PERIOD) == []
+
+
 _DARK = {"operating_hs": 20 * PH, "losses_hs": {Cause.UNREACHABLE: 30 * PH}}
 
 
