@@ -81,9 +81,9 @@ class LedgerFacts:
 
 
 def _named(changes: RowChanges | None) -> dict[str, Any]:
-    """Return the lists and counts of a ledger's changes; counts are None where the rows of before are not known."""
+    """Return the lists and counts of a ledger's changes; all are None where the rows of before are not known."""
     if changes is None:
-        return {name: [] for name in RowChanges._fields} | {f"{name}_count": None for name in RowChanges._fields}
+        return dict.fromkeys(each for name in RowChanges._fields for each in (name, f"{name}_count"))
     lists = changes._asdict()
     return {name: list(ids[:MOST_NAMED]) for name, ids in lists.items()} | {
         f"{name}_count": len(ids) for name, ids in lists.items()
