@@ -134,6 +134,21 @@ async def test_other_firmware_is_recovered_where_its_counter_is_known(tmp_path: 
     assert 0.8 * 0.93 < body["hashes"] / site.true_hashes(body["from"], body["until"]) < 0.8 * 1.02
 
 
+async def test_a_switch_of_pools_in_the_gap_loses_nothing(tmp_path: Path) -> None:
+    """The first pool dies in the gap and the second takes over: the counter is over all pools (D340)."""
+    site = Site(tmp_path)
+    async with site.agent(is_killed=True) as first:
+        await first.watch(BEFORE_S)
+    site.leap(CUT_S / 2)
+    site.inject("pool_dead", pools=1)
+    site.leap(CUT_S / 2)
+    async with site.agent() as second:
+        await second.watch(AFTER_S)
+    body = recovered(site)
+    assert units_of(body) == (40, 0, 0, 0)
+    assert body["hashes"] == pytest.approx(site.true_hashes(body["from"], body["until"]), rel=0.03)
+
+
 async def test_a_short_gap_is_left_alone(tmp_path: Path) -> None:
     """Four minutes are neither listed nor recovered."""
     site = Site(tmp_path)

@@ -270,6 +270,17 @@ async def test_a_fact_that_cannot_be_made_is_logged_once(site: Site) -> None:
     assert [fact.kind for fact in site.facts()][-1] == "stop"
 
 
+async def test_a_standby_tells_of_its_runs_alone(tmp_path: Path) -> None:
+    """Its primary watches and takes orders, so it has neither gaps nor curtailments of its own."""
+    site = Site(tmp_path, units=3, more='[standby]\nof = "http://127.0.0.1:9"\n')
+    for _ in range(2):
+        async with site.agent() as process:
+            await order(process, duration_s=60)
+            await process.watch(600.0)
+    told = ["start", "clock", "ledger", "repairs", "stop", "start", "clock", "repairs", "stop"]
+    assert [fact.kind for fact in site.facts()] == ["genesis", *told]
+
+
 def names(folder: Path) -> list[str]:
     """Return the names of a folder's files."""
     return sorted(each.name for each in folder.iterdir())

@@ -192,4 +192,5 @@ class Process:
             self.history.flush()
             await self.agent.snapshots.close()
         self.history.close()
+        self.agent.book.close()
         file.release()
