@@ -21,6 +21,7 @@ from agent.runtime import garbage
 from agent.runtime.counting import Counting
 from agent.runtime.credited import Credited
 from agent.runtime.discovery import Discovery
+from agent.runtime.facts import Facts
 from agent.runtime.fan_out import FanOut, recorder_of
 from agent.runtime.in_force import InForce
 from agent.runtime.loop_watch import watch_loop
@@ -170,6 +171,8 @@ class Agent:
         self.in_force.on_interval_changed = self.timer.on_interval_changed
         self.snapshots = Snapshots(lambda: self.setup, self._parts)
         self.recent_file = RecentFile(lambda: self.setup, self._parts)
+        self.facts = Facts(lambda: self.setup, self._parts, self.snapshots)
+        self.in_force.on_reloaded = self.facts.on_reloaded
         self.metrics.watch_meters(self.meters.states)
         self.metrics.watch_pool_accounts(self.credited.accounts.states)
         self.metrics.watch_identity(self.identity.figures)
@@ -250,6 +253,7 @@ class Agent:
         self._polling.rest_s = POLLING_REST_S
         source = web_source(lambda: self.setup, self._parts, self.in_force, self.standby)
         listen, most = config.web.listen, self._polling.web_connections
+        self.facts.begin()
         history = config.history.path(self.setup.path) if config.history.keep else None
         async with (
             self.polling(),
@@ -271,6 +275,7 @@ class Agent:
                 tasks.create_task(self.in_force.run(), name="reload"),
                 tasks.create_task(self.snapshots.run(), name="snapshot"),
                 tasks.create_task(self.recent_file.run(), name="recent"),
+                tasks.create_task(self.facts.run(), name="facts"),
                 *([tasks.create_task(self.book.keep_trying(), name="curtailments")] if takes_orders else []),
                 tasks.create_task(self.manager.watch(lambda: self.poller.last_progress), name="watchdog"),
             ]
@@ -279,6 +284,7 @@ class Agent:
             await self.stop.wait()
             self.manager.notify("STOPPING=1")
             self.repairs.save()
+            self.facts.close()
             for task in running:
                 task.cancel()
         await self.snapshots.close()
@@ -343,3 +349,4 @@ class Agent:
 
     def _on_curtailments(self, curtailments: Curtailments) -> None:
         self.tracker.curtailments = curtailments
+        self.facts.on_curtailments()

@@ -19,6 +19,7 @@ from agent.doctor.facts import Load
 from agent.doctor.findings import Finding, Level, bad, note, ok
 from agent.errors import ConfigError
 from agent.runtime.credentials import with_stand_ins
+from agent.runtime.kernel_clock import read_clock
 from agent.runtime.polling import RESERVED_FILES
 from agent.runtime.setup import Setup, load_setup
 from agent.site.ledger.entries import LedgerEntry
@@ -50,7 +51,7 @@ def _print(finding: Finding) -> None:
 def _findings(path: Path, *, has_units: bool, prometheus: str) -> Iterator[Finding]:
     """Yield what is found, what can be looked at without the configuration first."""
     yield from judge.judge_versions(machine.read_versions())
-    yield judge.judge_clock(machine.read_clock())
+    yield judge.judge_clock(read_clock())
     try:
         config, stand_ins = with_stand_ins(load_config(path), path)
         setup = load_setup(path, config=config)

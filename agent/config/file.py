@@ -101,6 +101,10 @@ class Config(Section):
         """Return the file that keeps units' last 24 hours, beside the history; written only if history is kept."""
         return self.history.path(config_file).with_name(f"{config_file.stem}.recent")
 
+    def ledger_rows_path(self, config_file: Path) -> Path:
+        """Return the file that keeps digests of the ledger's rows, beside the history; only if history is kept."""
+        return self.history.path(config_file).with_name(f"{config_file.stem}.ledger-rows")
+
     @field_validator("shard")
     @classmethod
     def _refuse_unshardable(cls, shard: ShardSection, info: ValidationInfo) -> ShardSection:

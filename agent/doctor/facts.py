@@ -36,20 +36,6 @@ class Answered(NamedTuple):
     first_silent: str = ""
 
 
-class Clock(NamedTuple):
-    """The machine's clock as the kernel sees it.
-
-    Attributes:
-        is_synchronised: True if a time service disciplines it; None if the kernel does not say.
-        offset_s: What the time service still has to correct, s.
-        error_s: The largest error that the kernel reckons with, s.
-    """
-
-    is_synchronised: bool | None
-    offset_s: float = 0.0
-    error_s: float = 0.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """Demands of the site on the machine.

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from agent.doctor.facts import (
     Answered,
-    Clock,
     Disk,
     FileFacts,
     Limits,
@@ -16,6 +15,7 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, bad, note, ok
+from agent.runtime.kernel_clock import Clock
 from agent.site.nameplates import Nameplates
 from agent.text.numbers import hashrate_text
 

@@ -1,6 +1,5 @@
 """Facts about this machine: routes, clock, limits, files, disks, versions. Reads, and sends nothing."""
 
-import ctypes
 import importlib.metadata
 import ipaddress
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from agent import __version__
-from agent.doctor.facts import Clock, Disk, FileFacts, Limits, Network, Versions
+from agent.doctor.facts import Disk, FileFacts, Limits, Network, Versions
 from agent.errors import HistoryError
 from agent.exporters.mqtt.links import outbox_path
 from agent.history.reader import read_history
@@ -30,11 +29,6 @@ PROC = Path("/proc")
 NEEDED: Final = ("aiohttp", "aiomqtt", "msgspec", "prometheus-client", "pydantic", "pyasic", "rich", "typer")
 OPTIONAL: Final = ("uvloop", "isal")
 _PREFIX: Final = {4: 24, 6: 64}
-# struct timex (Linux, 64 bits): modes, offset, freq, maxerror, esterror, status; the rest is not read.
-_TIMEX: Final = struct.Struct("@Illlli")
-_TIMEX_BYTES: Final = 256
-_UNSYNCHRONISED, _NANOSECONDS = 0x0040, 0x2000
-_ERROR_STATE: Final = 5
 # A port that nothing has to listen on: a datagram socket that is connected sends nothing.
 _NO_PORT: Final = 9
 _UP, _GATEWAY = 0x1, 0x2
@@ -79,21 +73,6 @@ def _routes(proc: Path) -> Iterator[tuple[ipaddress.IPv4Network, str, bool]]:
         # Addresses are in the byte order of the machine.
         address, mask = (ipaddress.IPv4Address(struct.pack("=I", int(cells[place], 16))) for place in (1, 7))
         yield ipaddress.IPv4Network(f"{address}/{mask}"), cells[0], bool(int(cells[3], 16) & _GATEWAY)
-
-
-def read_clock() -> Clock:
-    """Return what the kernel says about the clock."""
-    buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
-    try:
-        state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
-    except (OSError, AttributeError):
-        return Clock(None)
-    if state < 0:
-        return Clock(None)
-    _, offset, _, _, error_us, status = _TIMEX.unpack_from(buffer)
-    unit_s = 1e-9 if status & _NANOSECONDS else 1e-6
-    is_synchronised = state != _ERROR_STATE and not status & _UNSYNCHRONISED
-    return Clock(is_synchronised, offset * unit_s, error_us * 1e-6)
 
 
 def read_limits(proc: Path = PROC) -> Limits:

@@ -99,7 +99,7 @@ class History:
         self._add(_Pending(owner=(owner, row.values())))
 
     def record_fact(self, kind: str, at: float, **body: Any) -> None:
-        """Queue a fact for the chain.
+        """Queue a fact for the chain, to be written at once unless writing fails: facts are rare.
 
         Args:
             kind: Its name.
@@ -107,6 +107,8 @@ class History:
             body: Its fields, JSON's types only.
         """
         self._add(_Pending(fact=Fact(kind, int(at), body)))
+        if self.health.is_writing:
+            self._wanted.set()
 
     def record_change(self, change: Change) -> None:
         """Queue a change: a unit entered or left a state."""

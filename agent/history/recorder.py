@@ -21,6 +21,9 @@ class Recorder:
     Args:
         history: Where rows and changes go.
         interval_s: Time between two rounds of figures, s.
+
+    Attributes:
+        begins_at: Unix time from which this process has figures, s; None until then.
     """
 
     def __init__(self, history: History, *, interval_s: float) -> None:
@@ -28,6 +31,7 @@ class Recorder:
         self._minutes = MinuteBook(longest_gap_s=0.0)
         self._changes = ChangeBook()
         self._at = float("-inf")
+        self.begins_at: float | None = None
         self.set_interval(interval_s)
 
     @property
@@ -88,6 +92,8 @@ class Recorder:
             for change in self._changes.set_back(figures.at):
                 self._history.record_change(change)
         self._at = figures.at
+        if self.begins_at is None:
+            self.begins_at = figures.at
         minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
         if not minutes:
             return

@@ -65,6 +65,11 @@ class FanOut:
         finally:
             await asyncio.to_thread(self._recorder.stop)
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """The history; None where none is kept."""
+        return self._recorder
+
     def set_interval(self, interval_s: float) -> None:
         """Take figures at another interval, s, from now on."""
         if self._recorder is not None:

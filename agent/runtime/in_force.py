@@ -41,6 +41,7 @@ class InForce:
         setup: The setup in force.
         on_interval_changed: Called when the poll section changed.
         on_poll_changed: Called then, too, once polling follows it.
+        on_reloaded: Called after a reload with the setup before it and the one in force.
         reload_wanted: Set it to have the files read again.
     """
 
@@ -55,6 +56,7 @@ class InForce:
         self._parts = parts
         self.on_interval_changed: Callable[[], None] = lambda: None
         self.on_poll_changed: Callable[[], None] = lambda: None
+        self.on_reloaded: Callable[[Setup, Setup], None] = lambda _, __: None
         self.reload_wanted = asyncio.Event()
         self._lock = asyncio.Lock()
         self._reloading = asyncio.Lock()
@@ -101,8 +103,10 @@ class InForce:
                 log.error("reload refused", mistake=str(mistake))
             log.error("old configuration kept", mistakes=len(mistakes))
             return mistakes
+        before = self.setup
         async with self._lock:
             await self._put_in_force(fresh)
+        self.on_reloaded(before, fresh)
         self._metrics.on_reload(is_successful=True, at=time.time())
         self.warn_of_simulated()
         log.info("reloaded", units=len(self._parts.tracker), ledger_digest=fresh.ledger.digest[:12])

@@ -4,13 +4,14 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from agent.address import Network, parse_endpoint
-from agent.config.file import Config, load_config
+from agent.config.file import MAX_CONFIG_BYTES, Config, parse_config
 from agent.config.mistakes import Mistakes, NearMatches
 from agent.config.pools import PoolsSection
 from agent.config.sections import CurtailmentSection, IdentitySection, MeterSection, WebSection
@@ -65,6 +66,7 @@ class Setup:
         primary_tls: The certificates to trust there; None for the system's.
         discovered: The addresses that are looked at for machines outside the ledger; None for none.
         allow: Where the site's work may go; None where that is not judged.
+        digest: SHA-256 of the configuration file, hexadecimal; empty if `config` was not read from it here.
     """
 
     path: Path
@@ -83,6 +85,7 @@ class Setup:
     primary_tls: ssl.SSLContext | None = field(default=None, repr=False)
     discovered: Targets | None = None
     allow: AllowList | None = None
+    digest: str = ""
     watched: Ledger = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -157,7 +160,10 @@ def load_setup(
     Raises:
         ConfigError: With the mistakes of all files that could be read.
     """
-    config = config or load_config(path)
+    digest = ""
+    if config is None:
+        text = read_text(path, max_bytes=MAX_CONFIG_BYTES)
+        config, digest = parse_config(text, str(path), folder=path.parent), sha256(text.encode()).hexdigest()
     mistakes: list[Mistake] = []
     catalogue = shipped_catalogue()
     try:
@@ -227,6 +233,7 @@ def load_setup(
         primary_token=primary_token,
         primary_tls=primary_tls,
         discovered=discovered,
+        digest=digest,
         allow=before.allow if before is not None and before.config.pools == config.pools else allow_list(config.pools),
     )
 

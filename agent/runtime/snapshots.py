@@ -19,6 +19,7 @@ from agent.runtime.packed_file import PackedFile
 from agent.runtime.parts import Parts
 from agent.runtime.setup import Setup
 from agent.runtime.standstill import read_clocks
+from agent.site.kept_counters import KeptCounter
 from agent.site.lateness import HELD_FOR_RATIO
 from agent.site.remembered import Remembered
 from agent.site.snapshot import READABLE, VERSION, Header, gap_since, memories, restore
@@ -67,6 +68,9 @@ class Snapshots:
         clock: Returns the monotonic clock, s.
         boot_s: Returns the time since the boot of the machine, s.
         boot_id: Names this boot; empty if the system does not name it.
+
+    Attributes:
+        counters: Units' share counters as an earlier process kept them, by unit; however old the file is.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Snapshots:
         self._wall, self._clock, self._boot_s = wall, clock, boot_s
         self._boot_id = _read_boot_id() if boot_id is None else boot_id
         self._encoder = msgspec.msgpack.Encoder()
+        self.counters: dict[str, KeptCounter] = {}
 
     def restore(self) -> int:
         """Take over the statuses that an earlier process kept, if they are fit; else start empty, and log why.
@@ -140,10 +145,17 @@ class Snapshots:
         version = msgspec.msgpack.decode(data, type=_OnlyHeader).header.version
         if version not in READABLE:
             raise ValueError(f"it is of version {version}; this program reads versions {READABLE[0]} to {VERSION}")
-        header = msgspec.msgpack.decode(data, type=_Packed).header
-        setup = self._setup()
+        body = msgspec.msgpack.decode(data, type=_Body)
+        header, setup = body.header, self._setup()
         if header.site != setup.config.title:
             raise ValueError(f"it is of site {header.site[:80]!r}, not of {setup.config.title!r}")
+        # Whatever else the file is too old for: a counter says at which time it was read, and of which process.
+        self.counters = {
+            each.unit_id: each.counter
+            for some in body.units
+            for each in some
+            if each.counter is not None and each.unit_id in self._tracker
+        }
         at, ledger = self._wall(), setup.watched
         gap = gap_since(header, at=at, boot_id=self._boot_id, boot_s=self._boot_s())
         if gap.trouble is not None:
@@ -155,7 +167,7 @@ class Snapshots:
         due = ledger.next_change_after(header.at)
         if header.ledger != setup.ledger.digest or (due is not None and due <= at):
             raise ValueError("the ledger was changed since")
-        return msgspec.msgpack.decode(data, type=_Body), gap.seconds
+        return body, gap.seconds
 
     async def run(self) -> None:
         """Write once an interval until cancelled."""
@@ -197,7 +209,7 @@ class Snapshots:
             boot_s=self._boot_s(),
             whole_at=self._rounds.whole_at,
         )
-        for some in memories(self._tracker, at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE):
+        for some in memories(self._tracker, at=at, clock_s=clock_s, at_once=UNITS_PER_SLICE, counters=self.counters):
             units.append(msgspec.Raw(encoder.encode(some)))
             worked_s += time.thread_time() - began
             yield

@@ -1,7 +1,8 @@
 """What is kept of each unit over a restart of this agent, in a compact and typed form. Pure.
 
-Kept is what figures and reasons are made of. Left out is what the next poll brings and no figure needs meanwhile: share
-counters, and the addresses and users of pools.
+Kept is what figures and reasons are made of, and one share counter: what it counts until the next start is work that
+nobody saw (`recovered`). Left out is what the next poll brings and no figure needs meanwhile: other counters, and the
+addresses and users of pools.
 """
 
 from typing import Annotated, TypeAlias
@@ -23,6 +24,7 @@ from agent.errors import (
     UnreachableError,
     UnsupportedReplyError,
 )
+from agent.site.kept_counters import KeptCounter
 from agent.unit.coolant import CoolantLayout
 from agent.unit.reading import BoardReading, Dialect, Fault, Identity, Mode, Places, PoolReading, PowerKind, UnitReading
 
@@ -144,6 +146,7 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
         failures: Polls failed in a row.
         error: Why the latest poll failed; None if it did not, or if the reading counts all the same.
         reading: The latest reading; None before the first.
+        counter: Its share counter; None where none is known. It came later, so earlier files lack it.
     """
 
     unit_id: str
@@ -155,6 +158,7 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     failures: int
     error: KeptError | None
     reading: KeptReading | None
+    counter: KeptCounter | None = None
 
 
 def kept_reading(reading: UnitReading) -> KeptReading:

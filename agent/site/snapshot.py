@@ -6,12 +6,14 @@ looked at. If this agent was away for longer than `stale_after_s`, its absence i
 and each unit is unseen until it is asked, so that there are no figures before that.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
+from agent.site.kept_counters import KeptCounter, counter_of
 from agent.site.lateness import HELD_FOR_RATIO
 from agent.site.remembered import Moment, Remembered, kept_error, kept_reading, restored_error, restored_reading
 from agent.site.tracked_unit import TrackedUnit
@@ -21,6 +23,7 @@ VERSION = 2
 READABLE = (1, 2)
 """Version 1 lacks each reading's reader and window: it was written by agents that read stock firmware."""
 NEVER = float("-inf")
+_NO_COUNTERS: Mapping[str, KeptCounter] = MappingProxyType({})
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +82,9 @@ def gap_since(header: Header, *, at: float, boot_id: str, boot_s: float) -> Gap:
     return Gap(wall_s)
 
 
-def memories(tracker: Tracker, *, at: float, clock_s: float, at_once: int) -> Iterator[list[Remembered]]:
+def memories(
+    tracker: Tracker, *, at: float, clock_s: float, at_once: int, counters: Mapping[str, KeptCounter] = _NO_COUNTERS
+) -> Iterator[list[Remembered]]:
     """Yield what is kept of a site's units, `at_once` units at a time; polls may be recorded in between.
 
     Args:
@@ -87,20 +92,22 @@ def memories(tracker: Tracker, *, at: float, clock_s: float, at_once: int) -> It
         at: Unix time now, s.
         clock_s: The monotonic clock, s.
         at_once: Units to look at before each yield.
+        counters: Counters that an earlier process kept, for as long as nobody asked what they prove.
     """
     units = iter(tracker.units.values())
     while some := list(islice(units, at_once)):
-        kept = (remember(unit, at=at, clock_s=clock_s) for unit in some)
+        kept = (remember(unit, at=at, clock_s=clock_s, counter=counters.get(unit.entry.unit_id)) for unit in some)
         yield [each for each in kept if each is not None]
 
 
-def remember(unit: TrackedUnit, *, at: float, clock_s: float) -> Remembered | None:
+def remember(unit: TrackedUnit, *, at: float, clock_s: float, counter: KeptCounter | None = None) -> Remembered | None:
     """Return what is kept of a unit; None if nothing is known of it.
 
     Args:
         unit: The unit.
         at: Unix time now, s.
         clock_s: The monotonic clock, s.
+        counter: Its counter as an earlier process kept it, which comes first; None without one.
     """
     status, reading, error = unit.status, unit.reading, unit.error
     # What a hung program repeats is no knowledge, and its next poll shows it again.
@@ -121,6 +128,7 @@ def remember(unit: TrackedUnit, *, at: float, clock_s: float) -> Remembered | No
         0 if error is None else unit.failures,
         None if error is None else kept_error(error),
         None if reading is None else kept_reading(reading),
+        counter or counter_of(reading),
     )
 
 

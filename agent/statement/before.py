@@ -114,6 +114,7 @@ def _part(source: Source, period: Period, *, course: DeployedCourse | None, **mo
         elapsed_s=float(period.seconds),
         is_over=True,
         known_by=0.0,
+        recovered_by=0.0,
         course=course,
         **more,
     )

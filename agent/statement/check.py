@@ -104,6 +104,7 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         elapsed_s=stated.elapsed_s,
         is_over=stated.is_over,
         known_by=stated.credits_known_by,
+        recovered_by=stated.recovered.known_by,
         course=course if stated.unseen.ledger_digest else None,
         digest_format=stated.inputs.digest_format,
     )
@@ -130,6 +131,10 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
             f"nameplates, {name}: stated {_shown(found)}, history gives {_shown(expected)}"
             for name, found, expected in _differences(stated.nameplates, part.nameplates)
         ]
+    wrong += [
+        f"recovered {name}: stated {_shown(found)}, history gives {_shown(expected)}"
+        for name, found, expected in _differences(stated.recovered, part.recovered)
+    ]
     if stated.apart_hours != part.apart_hours:
         wrong.append(f"hours in which containers do not add up: stated {_hours(stated)}, history gives {_hours(part)}")
     least_s = float(period.seconds) if stated.is_over else float(stated.inputs.last_at - stated.start)

@@ -41,6 +41,9 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
             what units say of their own nameplates; None where no row differs from that.
         operational_efficiency_end_ratio: Over deployed at the end instead, as the trade publishes it.
         operational_efficiency_excluding_curtailment_ratio: Over mean deployed less curtailed.
+        recovered_hs: Work that units' counters prove of gaps, as a mean over the whole time; None if nothing was asked.
+        operating_floor_recovered_hs, operational_efficiency_floor_recovered_ratio: The floor with that work. They
+            decide nothing.
         is_above_target: True if the unrounded floor is above 90 %; None if nothing was deployed.
         is_lower_bound: True if so many units were in unknown states that only the floor may be published.
         unknown_ratio: Share of the deployed nameplate that was in unknown states while it was watched.
@@ -106,6 +109,9 @@ class StatementFigures(msgspec.Struct, frozen=True, kw_only=True):
     credited_covered_ratio: float | None
     operational_efficiency_own_ratio: float | None = None
     operational_efficiency_own_floor_ratio: float | None = None
+    recovered_hs: float | None = None
+    operating_floor_recovered_hs: float | None = None
+    operational_efficiency_floor_recovered_ratio: float | None = None
 
 
 def figures_of(parts: Sequence[Part]) -> StatementFigures:
@@ -131,6 +137,8 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
     watched = total(lambda part: part.mean.deployed_hs * part.mean.watched_s)
     floor = _ratio(bounds.floor_hs, bounds.whole_hs)
     known = total(lambda part: part.mean.known_hs * part.mean.watched_s)
+    recovered_hs = total(_recovered_hs) if any(part.recovered.facts for part in parts) else None
+    with_recovered_hs = None if recovered_hs is None else bounds.floor_hs + recovered_hs
     joules = {
         source: total(lambda part, source=source: part.mean.watts.get(source, 0.0) * part.mean.watched_s)  # type: ignore[misc]
         for source in PowerSource
@@ -209,6 +217,11 @@ def figures_of(parts: Sequence[Part]) -> StatementFigures:
         )
         if is_off
         else None,
+        recovered_hs=recovered_hs,
+        operating_floor_recovered_hs=with_recovered_hs,
+        operational_efficiency_floor_recovered_ratio=(
+            None if with_recovered_hs is None else _ratio(with_recovered_hs, bounds.whole_hs)
+        ),
         diverted_hs=diverted_hs if diverted else None,
         diverted_ratio=_ratio(diverted_hs, math.fsum(hs for _, hs in diverted)) if diverted else None,
         judged_ratio=_ratio(total(lambda part: part.mean.judged_s), total(lambda part: part.mean.watched_s)) or 0.0,
@@ -248,6 +261,13 @@ def _bounds(parts: Sequence[Part]) -> Bounds:
 def _own_factor(part: Part) -> float:
     """Return what deployed would be by the units' own word, of deployed by their rows."""
     return 1.0 if part.nameplates is None else part.nameplates.factor
+
+
+def _recovered_hs(part: Part) -> float:
+    """Return what was recovered at a site as a mean over its whole time; never more than was unwatched."""
+    unseen = part.unseen
+    recovered = min(part.recovered.hashes, unseen.unwatched)
+    return recovered / unseen.deployed_s * part.weight if unseen.deployed_s else 0.0
 
 
 def _credited_hs(part: Part) -> float:

@@ -1,11 +1,13 @@
 """One site's part of a statement: computed from its history, row by row. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
+from math import inf
 from typing import Protocol
 
 import msgspec
 
+from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.export import FORMAT as DIGEST_FORMAT
 from agent.history.export import Digest
@@ -15,8 +17,9 @@ from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
 from agent.statement.nameplates import CheckedNameplates, FactSource, checked_nameplates
 from agent.statement.period import Period, utc_text
+from agent.statement.recovered import NOTHING_RECOVERED, RECOVERED_KIND, Recovered, recovered_of
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
-from agent.statement.unseen import LISTED_GAP_S, RowTaker, Unseen, UnseenBook
+from agent.statement.unseen import LISTED_GAP_S, RUN_KINDS, RowTaker, Runs, Unseen, UnseenBook
 
 HOUR_S = 3600
 
@@ -70,6 +73,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         apart_hours: Unix times of hours in which the containers do not add up to the site, s.
         unseen: What its history does not show.
         nameplates: What units said of their own nameplates; None in statements of earlier formats.
+        recovered: What units' counters prove of time that was not watched.
     """
 
     site: str
@@ -87,6 +91,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     apart_hours: tuple[int, ...] = ()
     unseen: Unseen
     nameplates: CheckedNameplates | None = None
+    recovered: Recovered = NOTHING_RECOVERED
 
     @property
     def watched_share(self) -> float:
@@ -127,6 +132,9 @@ class Source(FactSource, Protocol):
     def pool_credits(self, start: float, end: float, *, known_by: float) -> Sequence[PoolCredit]:
         """Return the windows of pools that touch [start, end) and were fetched by Unix time `known_by`, s."""
 
+    def facts(self, start: float, end: float, *, kinds: Collection[str]) -> Iterable[Fact]:
+        """Return the chain's facts of [start, end) of these kinds, by their Unix times, s."""
+
 
 def part_of(
     source: Source,
@@ -136,13 +144,15 @@ def part_of(
     elapsed_s: float,
     is_over: bool,
     known_by: float,
+    recovered_by: float,
     course: DeployedCourse | None = None,
     digest_format: int = DIGEST_FORMAT,
     taker: RowTaker | None = None,
 ) -> Part:
     """Compute one site's part from its rows that begin before `until`, with a digest of that version of the CSV.
 
-    Windows of pools that were fetched after Unix time `known_by` are left out. Without `course`, deployed by the
+    Windows of pools that were fetched after Unix time `known_by` are left out, and so is what was recovered after
+    `recovered_by`, s. Without `course`, deployed by the
     ledger, what was deployed in a gap is that of its edges. A period that goes on ends with its last row, unless that
     is longer ago than a gap. `taker` is given the same rows and gaps, once they were checked.
 
@@ -157,6 +167,8 @@ def part_of(
         set_aside_at=source.set_aside_times(),
         is_first=span is None or span[0] >= period.start,
         taker=taker,
+        # By the time that had passed, not by the last row: a gap at the end has its reason from what came after it.
+        runs=Runs.of(source.facts(period.start - LISTED_GAP_S, period.start + elapsed_s, kinds=RUN_KINDS)),
     )
     first: Values | None = None
     last: Values | None = None
@@ -176,6 +188,11 @@ def part_of(
     last_at = last_row.at + last_row.span_s
     if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
         elapsed_s = float(last_at - period.start)
+    seen = unseen.unseen(period.start + elapsed_s)
+    recovered = NOTHING_RECOVERED
+    if recovered_by:
+        facts = source.facts(period.start, inf, kinds=(RECOVERED_KIND,))
+        recovered = recovered_of(facts, seen.gaps, known_by=recovered_by, site=source.site)
     found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(
         site=source.site,
@@ -197,7 +214,8 @@ def part_of(
         credited_union_s=float(mean_over((each.window for each in found), period.start, period.end).covered_s),
         credits_known_by=known_by if found else 0.0,
         apart_hours=_apart_hours(source, hours, period.start, last_at),
-        unseen=unseen.unseen(period.start + elapsed_s),
+        unseen=seen,
+        recovered=recovered,
         nameplates=checked_nameplates(source, period.start, period.start + elapsed_s),
     )
 

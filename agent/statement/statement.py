@@ -35,7 +35,9 @@ METHOD = (
     " or rows. Operational efficiency is average operating over average deployed; curtailed time counts against it,"
     " and the ratio without curtailed hashrate stands beside it. Its floor counts time that was not watched and units"
     " in unknown states as nothing, its ceiling counts both as full nameplate; deployed in that time is by the ledger,"
-    " or without one by the rows beside it. Above 90 % means that the floor is. Hashrate above nameplate is in these"
+    " or without one by the rows beside it. Above 90 % means that the floor is. Recovered is the work that units' own"
+    " share counters prove of gaps, read before and after them; it is counted apart, in no other figure than the floor"
+    " with recovered time, which decides nothing. Hashrate above nameplate is in these"
     " figures (netted); the capped ratio counts no unit with more than its nameplate. Each unit's shortfall is"
     " attributed to one or more causes, so that deployed minus losses plus uplift is operating. Coverage is the share"
     " of deployed nameplate, over the whole period, whose state was known: time without an agent lowers coverage and"
@@ -116,6 +118,7 @@ def state(
         elapsed_s=elapsed_s,
         is_over=is_over,
         known_by=now,
+        recovered_by=now,
         course=course,
         taker=taker,
     )

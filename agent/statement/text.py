@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import NamedTuple
 
+import msgspec
+
 from agent.history.export import csv_cell
 from agent.site.status import Cause
 from agent.statement.before import sentence
@@ -138,8 +140,21 @@ def lines(statement: Statement) -> Iterator[Line]:
         covered = f"over {ratio_text(figures.credited_covered_ratio)} of the time"
         difference = _credited_difference(figures)
         yield Line("Credited by the pool", hashrate(figures.credited_hs), "", covered + difference)
+    if figures.recovered_hs is not None:
+        yield _recovered(statement, hashrate)
     yield Line("Reach uptime", ratio_text(figures.reach_uptime_ratio), "", "units answer")
     yield Line("Hashing uptime", ratio_text(figures.hashing_uptime_ratio), "", "units answer and hash")
+
+
+def _recovered(statement: Statement, hashrate: Scale) -> Line:
+    """Return the line of what units' counters prove of gaps: its mean over their time, and its share of deployed."""
+    found = [part.recovered for part in statement.parts if part.recovered.facts]
+    seconds, hashes = sum(each.seconds for each in found), sum(each.hashes for each in found)
+    deployed, units = sum(each.deployed for each in found), sum(each.unit_seconds for each in found) / seconds
+    of_units = sum(each.of_unit_seconds for each in found) / seconds
+    note = f"over {span_text(seconds)} of gaps, by units' own counters; {units:,.0f} of {of_units:,.0f} units hashed"
+    share = ratio_text(hashes / deployed if deployed else None)
+    return Line("Recovered after gaps", hashrate(hashes / seconds), share, f"{note} through; not in the floor")
 
 
 def _credited_difference(figures: StatementFigures) -> str:
@@ -154,6 +169,9 @@ def _bounds(figures: StatementFigures) -> Iterator[Line]:
     """Yield what stands beside the gross ratio: its bounds, and what it is without uplift."""
     floor, ceiling = figures.operational_efficiency_floor_ratio, figures.operational_efficiency_ceiling_ratio
     yield Line("  floor", ratio_text(floor), "", "unwatched time and unknown units as nothing")
+    if figures.recovered_hs is not None:
+        with_recovered = ratio_text(figures.operational_efficiency_floor_recovered_ratio)
+        yield Line("  floor with recovered time", with_recovered, "", "decides nothing; see Recovered after gaps")
     yield Line("  ceiling", ratio_text(ceiling), "", "both as full nameplate")
     capped = ratio_text(figures.operational_efficiency_capped_ratio)
     capped_floor = ratio_text(figures.operational_efficiency_capped_floor_ratio)
@@ -288,6 +306,9 @@ def csv(statement: Statement) -> str:
             rows.append((name, value))
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
+        if part.recovered.facts:
+            recovered = msgspec.structs.asdict(part.recovered)
+            rows += [(f"recovered.{part.site}.{name}", value) for name, value in recovered.items()]
     rows += [("gap", gap) for gap in gaps(statement)]
     rows += [("nameplates", line) for line in _nameplates(statement)]
     rows += [("note", note) for note in statement.notes]

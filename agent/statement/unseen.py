@@ -3,20 +3,25 @@
 A gap's reason is read off the rows at its edges, as far as they tell:
 
     clock         rows of a wrong clock were set aside when it ended
-    power         units were lost in masses within a minute of its beginning
-    planned stop  the agent wrote the minute that was open: it was asked to stop, or the machine slept
-    crash         that minute was lost
+    power         units were lost in masses within a minute of its beginning, or by its end
+    planned stop  the agent wrote down that it stopped, and did not run for most of the gap
+    crash         it did not run for most of the gap, and nothing says that it stopped
+
+Where history has no starts and stops in the gap, as of earlier versions or of a machine that slept, the minute before
+it tells: if the agent wrote the minute that was open it is a planned stop, and if that minute was lost a crash.
 
 The ledger says what was deployed in a gap. Without one, the larger figure of its two edges counts.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from agent.history.chain.links import Fact
 from agent.history.minutes import COLUMNS, Values
 from agent.site.status import Cause
 from agent.statement.declared import DeployedCourse
@@ -122,6 +127,49 @@ class RowTaker(Protocol):
         """Take a time without rows; `deployed` gives deployed times time over any part of it, hashes."""
 
 
+RUN_KINDS = ("start", "stop")
+"""The facts that tell of runs."""
+
+
+class Runs(NamedTuple):
+    """When agents started and stopped, as facts of the chain tell.
+
+    Attributes:
+        at: Unix times, s, oldest first.
+        are_stops: True for each of them that is an orderly stop.
+    """
+
+    at: tuple[int, ...] = ()
+    are_stops: tuple[bool, ...] = ()
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> "Runs":
+        """Return the runs of facts of `RUN_KINDS`, by their times."""
+        found = [(fact.at, fact.kind == "stop") for fact in facts]
+        return cls(tuple(at for at, _ in found), tuple(is_stop for _, is_stop in found))
+
+    def reason(self, start: int, end: int) -> "GapReason | None":
+        """Return why there are no figures between two moments; None if nothing started or stopped in that time.
+
+        The longest part between two starts or stops decides. No agent ran before a start; it had stopped in an orderly
+        way if a stop is what came before.
+        """
+        # Times of facts are whole seconds, so a stop may seem a second older than the figures before it.
+        first, last = bisect_left(self.at, start - 1), bisect_right(self.at, end)
+        if first == last:
+            return None
+        bounds = [start, *self.at[first:last], end]
+        places = range(first, last + 1)
+        longest = max(places, key=lambda place: bounds[place - first + 1] - bounds[place - first])
+        if longest > first and self.are_stops[longest - 1]:
+            return GapReason.PLANNED
+        is_before_start = longest < last and not self.are_stops[longest]
+        return GapReason.CRASH if is_before_start else None
+
+
+NO_RUNS = Runs()
+
+
 class UnseenBook:
     """Adds up what is not seen, row by row.
 
@@ -131,6 +179,10 @@ class UnseenBook:
         set_aside_at: Unix times at which rows of a wrong clock were set aside, s.
         is_first: True if history has no rows before the period.
         taker: Receiver of the same rows and gaps; None for none.
+        runs: When agents started and stopped.
+
+    Attributes:
+        gaps: Those to list, oldest first.
     """
 
     def __init__(
@@ -141,7 +193,9 @@ class UnseenBook:
         set_aside_at: Sequence[float],
         is_first: bool,
         taker: RowTaker | None = None,
+        runs: Runs = NO_RUNS,
     ) -> None:
+        self._runs = runs
         self._start, self._course, self._set_aside_at, self._is_first = start, course, set_aside_at, is_first
         self._taker = taker
         self._since = start
@@ -150,7 +204,7 @@ class UnseenBook:
         self._unwatched_in_gaps: list[float] = []
         self._hidden: list[Hidden] = []
         self._off: list[float] = []
-        self._gaps: list[Gap] = []
+        self.gaps: list[Gap] = []
 
     def add(self, chunk: Sequence[Values]) -> None:
         """Add rows."""
@@ -183,7 +237,7 @@ class UnseenBook:
         # The minutes at its edges were watched in part.
         begins, ends = start - _unwatched_s(self._last), end + _unwatched_s(after)
         if ends - begins > LISTED_GAP_S:
-            self._gaps.append(Gap(start=begins, end=ends, reason=self._reason(start, end, after)))
+            self.gaps.append(Gap(start=begins, end=ends, reason=self._reason(start, end, after)))
 
     def _deployed_in_gap(self, after: Values | None) -> Callable[[float, float], float]:
         if self._course is not None:
@@ -197,11 +251,12 @@ class UnseenBook:
         last = self._last
         if last is None:
             return GapReason.LATE_START if self._is_first else GapReason.UNKNOWN
-        edges = [(self._before, last), (last, after)]
-        if any(_is_mass_loss(one, other) for one, other in edges if one is not None and other is not None):
+        if _is_mass_loss(self._before, last):
             return GapReason.POWER
-        is_written = (last[_WATCHED_S] or 0.0) < (last[1] or 0.0) - _WATCHED_SLACK_S
-        return GapReason.PLANNED if is_written else GapReason.CRASH
+        told = self._runs.reason(start - _unwatched_s(last), end)
+        if told is not GapReason.PLANNED and _is_mass_loss(last, after):
+            return GapReason.POWER
+        return told or _reason_by_rows(last)
 
     def unseen(self, end: float) -> Unseen:
         """Return what is not seen until Unix time `end`, s. At least one row was added."""
@@ -214,7 +269,7 @@ class UnseenBook:
             unwatched=math.fsum([*self._unwatched_in_gaps, *(each.unwatched for each in self._hidden)]),
             unsure=math.fsum(each.unsure for each in self._hidden),
             unknown=math.fsum(each.unknown for each in self._hidden),
-            gaps=tuple(self._gaps),
+            gaps=tuple(self.gaps),
             ledger_digest="" if self._course is None else self._course.digest,
             ledger_off=math.fsum(self._off),
         )
@@ -243,8 +298,21 @@ def _end(row: Values) -> int:
     return int(row[0] or 0) + int(row[1] or 0)
 
 
-def _is_mass_loss(before: Values, after: Values) -> bool:
+def _reason_by_rows(last: Values) -> GapReason:
+    """Return what the last minute before a gap tells: it was written although it was not over, or it was lost."""
+    is_written = (last[_WATCHED_S] or 0.0) < (last[1] or 0.0) - _WATCHED_SLACK_S
+    return GapReason.PLANNED if is_written else GapReason.CRASH
+
+
+def watched_until(row: Values) -> int:
+    """Return when figures ended within a row before a gap, Unix time, s."""
+    return _end(row) - _unwatched_s(row)
+
+
+def _is_mass_loss(before: Values | None, after: Values | None) -> bool:
     """Return True if a large share of deployed was lost from one row to the next, without a curtailment."""
+    if before is None or after is None:
+        return False
     lost_hs = sum((after[place] or 0.0) - (before[place] or 0.0) for place in _UNPLANNED)
     return lost_hs > MASS_LOSS_RATIO * max(before[_DEPLOYED] or 0.0, after[_DEPLOYED] or 0.0) > 0
 

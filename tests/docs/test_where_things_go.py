@@ -13,6 +13,7 @@ QUESTIONS = [
     "cause of loss",
     "fault of the simulator",
     "ledger column",
+    "fact of the chain",
 ]
 
 

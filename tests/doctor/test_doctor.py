@@ -30,6 +30,7 @@ from agent.config.file import load_config
 from agent.doctor import machine, neighbours
 from agent.doctor.facts import Neighbour, Target
 from agent.exporters.mqtt.links import Link
+from agent.runtime.kernel_clock import read_clock
 from agent.runtime.setup import load_setup
 
 CONFIG = """\
@@ -311,7 +312,7 @@ def test_routes_are_read_in_the_machine_s_byte_order(tmp_path: Path) -> None:
 
 def test_facts_of_the_kernel_are_read(tmp_path: Path) -> None:
     """The clock answers, limits are numbers, and tables that are not there are None."""
-    clock = machine.read_clock()
+    clock = read_clock()
     assert clock.is_synchronised in {True, False, None}
     assert abs(clock.offset_s) < 3600
     for name, value in (("nf_conntrack_max", "1000"), ("nf_conntrack_count", "7")):

@@ -8,7 +8,6 @@ import pytest
 from agent.doctor import judgements as judge
 from agent.doctor.facts import (
     Answered,
-    Clock,
     Disk,
     FileFacts,
     Limits,
@@ -20,6 +19,7 @@ from agent.doctor.facts import (
     Versions,
 )
 from agent.doctor.findings import Finding, Level
+from agent.runtime.kernel_clock import Clock
 from agent.site.nameplates import Nameplates
 
 LOAD = Load(units=10_000, interval_s=10.0, connections_a_poll=1.25, files=1200)

@@ -82,7 +82,13 @@ async def test_history_of_two_runs(tmp_path: Path, twenty: SharedFarm) -> None:
         )
         assert abs(row.operating_hs / truth["site"]["hashrate_hs"] - 1) < 0.03
     with closing(read_history(history)) as reader:
+        facts = list(reader.facts())
         units = {change.unit_id for change in reader.changes(0, 1e12)}
+    # Ended in an orderly way, twice; the second run has the ledger of the first.
+    assert [fact.kind for fact in facts if fact.kind != "repairs"] == [
+        *("genesis", "start", "clock", "ledger", "stop"),
+        *("start", "clock", "stop"),
+    ]
     # Each run records the state of every unit that it could read.
     assert 15 < len(units) <= 20
     month = kept[0].at
@@ -113,6 +119,9 @@ async def test_a_killed_agent_leaves_a_sound_file(tmp_path: Path, twenty: Shared
         running.process.send_signal(signal.SIGTERM)
         assert await running.ended() == 0
     assert rows(history)
+    with closing(read_history(history)) as reader:
+        runs = [fact.kind for fact in reader.facts(kinds=("start", "stop"))]
+    assert runs == ["start", "start", "stop"]
 
 
 async def test_a_damaged_file_does_not_stop_polling(tmp_path: Path, twenty: SharedFarm) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statement_cases import OCTOBER, OCTOBER_PERIOD, Kept, course, published, shown, stated
 
+from agent.history.chain.links import Fact
 from agent.site.status import Cause, UnitState
 from agent.statement import text as statement_text
 from agent.statement.check import decode, verify
@@ -22,8 +23,13 @@ DECEMBER = parse_period("2025-12", ZoneInfo("UTC"))
 FEBRUARY_2026 = unix("2026-02-01")
 
 
-def _december_cut(*, is_gateway_up: bool) -> Statement:
-    """Return December at 92 % with a power cut of 36 h, which takes the gateway along or does not."""
+def _december_cut(*, is_gateway_up: bool, recovered: float | None = None) -> Statement:
+    """Return December at 92 % with a power cut of 36 h, which takes the gateway along or does not.
+
+    Args:
+        is_gateway_up: True if the gateway is on a UPS.
+        recovered: Share of deployed that units' counters prove of the gap; None without a fact of it.
+    """
     cut = unix("2025-12-10 03:00")
     back = cut + 36 * HOUR_S
     deployed = {"deployed_hs": 50 * EH, "known_hs": 50 * EH}
@@ -36,7 +42,22 @@ def _december_cut(*, is_gateway_up: bool) -> Statement:
         row(back + 1800, operating_hs=46 * EH, span_s=1800, watched_s=1800.0, **deployed),
         *operating(back + HOUR_S, DECEMBER.end, deployed_hs=50 * EH, operating_hs=46 * EH),
     ]
-    return state(Kept(rows), DECEMBER, now=FEBRUARY_2026, is_draft=False)
+    kept = Kept(rows)
+    if recovered is not None:
+        deployed_hashes = 50 * EH * (back - cut)
+        units = {"units": 0, "of_units": 250, "restarted_units": 250, "unknown_units": 0}
+        body = {"from": cut, "until": back, "hashes": recovered * deployed_hashes, "deployed_hashes": deployed_hashes}
+        kept.kept_facts = (Fact("start", back - 30, {}), Fact("recovered", back + 600, body | units))
+    return state(kept, DECEMBER, now=FEBRUARY_2026, is_draft=False)
+
+
+@pytest.mark.parametrize("recovered", [0.0, 0.9])
+def test_the_cut_with_facts_has_the_same_floor(recovered: float) -> None:
+    """Starts and recovered time change neither floor nor verdict nor the reason: power was lost."""
+    alone, plain = _december_cut(is_gateway_up=False, recovered=recovered), _december_cut(is_gateway_up=False)
+    assert shown(alone)["floor"][0] == "87.49 %"
+    assert alone.figures.is_above_target is False
+    assert (alone.notes, alone.parts[0].unseen) == (plain.notes, plain.parts[0].unseen)
 
 
 def test_a_power_cut_that_takes_the_gateway_along() -> None:

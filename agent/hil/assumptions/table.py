@@ -64,6 +64,8 @@ NOT_BY_A_RECORDING: Final[Mapping[str, str]] = {
     "A225": _POOL,
     "A226": _POOL,
     "A230": "needs a unit whose firmware writes a bin behind the model's name, beside its label",
+    "A227": "needs two looks a day apart",
+    "A228": "needs a switch of the unit's pools",
     "A24": _WRITE,
     "A27": "needs the flow of the coolant",
     "A28": "the modes on offer stand in a script of the settings page, which is no reply",
