@@ -1,5 +1,6 @@
 """Turns figures and statuses into history: minutes and state changes, queued for the file."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from agent.history.health import Health
@@ -88,7 +89,14 @@ class Recorder:
             for change in self._changes.set_back(figures.at):
                 self._history.record_change(change)
         self._at = figures.at
-        minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
+        simulated = simulated_units()
+        owned: Counter[str] = Counter()
+        if figures.by_owner and simulated:
+            for number, status in enumerate(statuses(), start=1):
+                owned[status.entry.owner_name] += status.entry.is_simulated
+                if not number % UNITS_PER_SLICE:
+                    yield
+        minutes = self._minutes.advance(figures, simulated_units=simulated, simulated_by_owner=owned, clock_s=clock_s)
         if not minutes:
             return
         for number, status in enumerate(statuses(), start=1):

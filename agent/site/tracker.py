@@ -58,6 +58,7 @@ class Tracker:
         allow: The site's allow-list of pools; None to judge none. May be replaced in the same way.
 
     Attributes:
+        names_owners: True if the ledger names owners, of units that are deployed now or at other times.
         longest_rest_s: The longest wait between two polls of a silent unit, s.
         restored_at: When statuses of an earlier process were taken over, by the monotonic clock, s; -inf if none were.
     """
@@ -81,6 +82,7 @@ class Tracker:
         self.power_model = power_model or PowerModel()
         self.bins_of = bins_of
         self.allow = allow
+        self.names_owners = False
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
         self._is_renaming = False

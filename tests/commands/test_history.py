@@ -163,7 +163,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),
         (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
-        (("history", "export", "--what", "units"), 2, "one of site, containers, changes is expected"),
+        (("history", "export", "--what", "units"), 2, "one of site, containers, owners, changes is expected"),
         (("history", "export", "last"), 2, "a month such as 2025-10"),
     ],
 )
