@@ -80,10 +80,11 @@ class HistoryReader:
     def owner_sums(self, start: float, end: float) -> Generator[tuple[int, float, float, float], None, None]:
         """Yield, for each minute of [start, end) with rows of owners, their sums, oldest first.
 
-        Each is the minute's Unix time, s, the seconds that were watched, and all owners' deployed and operating, H/s.
+        Each is the minute's Unix time, s, the seconds that were watched, and all owners' deployed and operating, each
+        times its seconds, hashes.
         """
         query = (
-            "SELECT at, MAX(watched_s), TOTAL(deployed_hs), TOTAL(operating_hs) FROM owners"
+            "SELECT at, MAX(watched_s), TOTAL(deployed_hs * watched_s), TOTAL(operating_hs * watched_s) FROM owners"
             " WHERE at >= ? AND at < ? GROUP BY at ORDER BY at"
         )
         with HISTORY.translated(self.path), closing(self._connection.execute(query, (start, end))) as found:

@@ -13,6 +13,7 @@ from agent.history.minutes import Row, Totals, Values, row_from
 from agent.site.credited.windows import mean_over
 from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
+from agent.statement.owner_source import OwnerSource
 from agent.statement.period import Period, utc_text
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
 from agent.statement.unseen import LISTED_GAP_S, Unseen, UnseenBook
@@ -68,6 +69,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         credits_known_by: Unix time, s; what was read of pools later is not in it. 0 without any.
         apart_hours: Unix times of hours in which the containers do not add up to the site, s.
         unseen: What its history does not show.
+        owner: The owner whose units alone it is of; None for the whole site.
     """
 
     site: str
@@ -84,6 +86,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     credits_known_by: float = 0.0
     apart_hours: tuple[int, ...] = ()
     unseen: Unseen
+    owner: str | None = None
 
     @property
     def watched_share(self) -> float:
@@ -100,6 +103,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         """Deployed as a mean over that time, watched or not, H/s."""
         unwatched_hs = self.unseen.unwatched / self.unseen.deployed_s if self.unseen.deployed_s else 0.0
         return self.mean.deployed_hs * self.watched_share + unwatched_hs
+
+
+def titled(site: str, owner: str | None) -> str:
+    """Return what a statement is called after: ``example-1``, or ``example-1, owner North``."""
+    return site if owner is None else f"{site}, owner {owner}"
 
 
 class Source(Protocol):
@@ -153,6 +161,7 @@ def part_of(
         course=course,
         set_aside_at=source.set_aside_times(),
         is_first=span is None or span[0] >= period.start,
+        is_site_watched=source.is_site_watched if isinstance(source, OwnerSource) else None,
     )
     first: Values | None = None
     last: Values | None = None
@@ -166,8 +175,7 @@ def part_of(
         digest.add(chunk)
     mean = totals.values(at=period.start, span_s=period.seconds)
     if first is None or last is None or mean is None:
-        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
-        raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
+        raise StatementError(_absence(source, period, span))
     first_row, last_row = row_from(first), row_from(last)
     last_at = last_row.at + last_row.span_s
     if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
@@ -194,6 +202,7 @@ def part_of(
         credits_known_by=known_by if found else 0.0,
         apart_hours=_apart_hours(source, hours, period.start, last_at),
         unseen=unseen.unseen(period.start + elapsed_s),
+        owner=source.owner if isinstance(source, OwnerSource) else None,
     )
 
 
@@ -204,6 +213,14 @@ def _apart_hours(source: Source, hours: HourSums, start: int, until: int) -> tup
         hour: GroupSums(deployed, operating) for hour, deployed, operating in source.container_sums(start, whole_until)
     }
     return tuple(hours.apart(sums))
+
+
+def _absence(source: Source, period: Period, span: tuple[int, int] | None) -> str:
+    rows = "rows of owners" if isinstance(source, OwnerSource) else "rows"
+    held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
+    if span is None and isinstance(source, OwnerSource):
+        held = "they are kept from when this version runs and the ledger names owners"
+    return f"the history of {source.site} has no {rows} for {period.name}: {held}"
 
 
 def _credited(found: Sequence[PoolCredit], period: Period) -> Iterator[CreditedAccount]:

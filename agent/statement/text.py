@@ -12,6 +12,7 @@ from agent.site.status import Cause
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
 from agent.statement.notes import span_text
+from agent.statement.parts import titled
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
@@ -52,7 +53,7 @@ class _Scale:
 
 def title(statement: Statement) -> str:
     """Return the headline with sites and period."""
-    sites = ", ".join(part.site for part in statement.parts)
+    sites = titled(", ".join(part.site for part in statement.parts), statement.parts[0].owner)
     zones = ", ".join(sorted({part.zone for part in statement.parts}))
     draft = "Draft statement" if statement.is_draft else "Statement"
     draft += " (lower bound)" if statement.figures.is_lower_bound else ""
@@ -225,6 +226,7 @@ def csv(statement: Statement) -> str:
     """Return every figure in base units, unrounded, one ``name,value`` a line."""
     rows: list[tuple[str, object]] = [
         ("sites", " ".join(part.site for part in statement.parts)),
+        *([("owner", owner)] if (owner := statement.parts[0].owner) is not None else []),
         ("period", statement.period),
         ("days", statement.days),
         ("is_draft", statement.is_draft),

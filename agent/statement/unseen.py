@@ -11,7 +11,7 @@ The ledger says what was deployed in a gap. Without one, the larger figure of it
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -99,12 +99,21 @@ class UnseenBook:
         course: Deployed by the ledger; None without one.
         set_aside_at: Unix times at which rows of a wrong clock were set aside, s.
         is_first: True if history has no rows before the period.
+        is_site_watched: Returns True if there are rows of the site between two Unix times, s, where these are an
+            owner's; None if they are the site's.
     """
 
     def __init__(
-        self, start: int, *, course: DeployedCourse | None, set_aside_at: Sequence[float], is_first: bool
+        self,
+        start: int,
+        *,
+        course: DeployedCourse | None,
+        set_aside_at: Sequence[float],
+        is_first: bool,
+        is_site_watched: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._start, self._course, self._set_aside_at, self._is_first = start, course, set_aside_at, is_first
+        self._is_site_watched = is_site_watched
         self._since = start
         self._before: Values | None = None
         self._last: Values | None = None
@@ -163,6 +172,8 @@ class UnseenBook:
         last = self._last
         if last is None:
             return GapReason.LATE_START if self._is_first else GapReason.UNKNOWN
+        if self._is_site_watched is not None and self._is_site_watched(start, end):
+            return GapReason.UNKNOWN
         edges = [(self._before, last), (last, after)]
         if any(_is_mass_loss(one, other) for one, other in edges if one is not None and other is not None):
             return GapReason.POWER
