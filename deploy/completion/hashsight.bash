@@ -171,6 +171,8 @@ _hashsight() {
             return ;;
         " statement --acknowledge")
             return ;;
+        " statement --owner")
+            return ;;
         " history export --config" | " history export -c")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
@@ -405,7 +407,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
             ;;
         " statement")
-            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge --owner -h --help" || words=""
             ;;
         " history")
             [[ $word == -* ]] && words="-h --help" || words="export merge"

@@ -12,7 +12,7 @@ from grafana.drawing.parts import (
     Query,
     now,
 )
-from grafana.drawing.places import places
+from grafana.drawing.places import owners, places
 from grafana.drawing.power import power
 from grafana.drawing.work import work
 
@@ -197,6 +197,7 @@ def draw() -> page.Page:
     _headline(board)
     _shortfall(board)
     places(board)
+    owners(board)
     curtailment(board)
     work(board)
     power(board)

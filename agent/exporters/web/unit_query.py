@@ -48,7 +48,8 @@ class UnitQuery:
         state, reason: Only units in that state or with that reason; units not polled yet match none.
         cause: Only units with a loss of that cause: those whose losses the site's figures add up, polled or not.
         pool: Only units whose work goes to a destination of that class.
-        container, rack, model, firmware: Exact names; the firmware as the unit reports it.
+        container, rack, model, owner, firmware: Exact names; the firmware as the unit reports it, `NO_OWNER` for units
+            without an owner.
         curtailment: Only units that the event of that id covers.
         is_simulated: Only simulated units, or only others; None for both.
         text: Words to find, each anywhere in what `searched` returns; case does not count.
@@ -64,6 +65,7 @@ class UnitQuery:
     container: str | None = None
     rack: str | None = None
     model: str | None = None
+    owner: str | None = None
     firmware: str | None = None
     curtailment: str | None = None
     is_simulated: bool | None = None
@@ -91,6 +93,7 @@ class UnitQuery:
             (self.container is not None and place.container != self.container)
             or (self.rack is not None and place.rack != self.rack)
             or (self.model is not None and entry.nameplate.model != self.model)
+            or (self.owner is not None and entry.owner_name != self.owner)
             or (self.is_simulated is not None and entry.is_simulated is not self.is_simulated)
             or (self.curtailment is not None and (status.event is None or status.event.id != self.curtailment))
             or (self.firmware is not None and _firmware(status) != self.firmware)
@@ -213,6 +216,7 @@ def query_text(query: UnitQuery, defaults: UnitQuery = DEFAULTS, **changes: obje
         "container": changed.container,
         "rack": changed.rack,
         "model": changed.model,
+        "owner": changed.owner,
         "firmware": changed.firmware,
         "curtailment": changed.curtailment,
     }
@@ -292,6 +296,7 @@ _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "container": _name,
     "rack": _name,
     "model": _name,
+    "owner": _name,
     "firmware": _name,
     "curtailment": _name,
     "simulated": _simulated,

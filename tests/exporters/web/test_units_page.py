@@ -105,6 +105,18 @@ def test_filters_stand_in_the_form() -> None:
     assert "Show all units" in shown.text
 
 
+def test_the_owner_is_a_filter_where_the_ledger_names_any() -> None:
+    """Its choices are the owners and the units without one; elsewhere there is no such field."""
+    units = (status(entry("u1", owner="North"), reading()), status(entry("u2"), reading()))
+    shown = Parsed(render(UnitsShown(frame=frame(), query=UnitQuery(owner="North"), statuses=units)))
+    assert "Filters: owner North" in shown.text
+    assert "North (1)" in shown.text
+    assert "(no owner) (1)" in shown.text
+    assert "1 unit matches" in shown.text
+    assert "Owner" not in Parsed(render(UnitsShown(frame=frame(), query=UnitQuery(), statuses=units[1:]))).text
+    assert units_csv(units, AT, ZoneInfo("UTC")).splitlines()[1].endswith(b",North")
+
+
 def test_filters_without_a_field_are_said() -> None:
     """A filter that came by a link, and that the form has no field for, is said in words."""
     query = parse_query([("firmware", "F<1>"), ("curtailment", "e1"), ("simulated", "no")], DEFAULTS)
