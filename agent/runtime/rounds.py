@@ -14,7 +14,6 @@ from agent.site.curtailment.events import Curtailments
 from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
 from agent.site.energy import EnergyBook
 from agent.site.lateness import HELD_FOR_RATIO, LATE_RATIO, ON_TIME, Lateness
-from agent.site.ledger.entries import NO_OWNER
 from agent.site.metered import Metered
 from agent.site.status import UnitStatus
 from agent.site.totals import Figures, SiteFigures, Sums
@@ -225,7 +224,7 @@ class Rounds:
             self._fan_out.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
         names_owners = self._tracker.names_owners
-        by_owner = self.delivered.delivered_by_owner(self._owner_of) if names_owners else None
+        by_owner = self.delivered.delivered_by_owner(self._tracker.owners()) if names_owners else None
         yield
         figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered, names_owners=names_owners)
         if by_owner is not None:
@@ -253,11 +252,6 @@ class Rounds:
                 self.whole_at = at
         self.is_resuming = False
         return figures
-
-    def _owner_of(self, unit_id: str) -> str:
-        """Return the name of a unit's owner; a unit that left meanwhile is the site's own."""
-        unit = self._tracker.units.get(unit_id)
-        return NO_OWNER if unit is None else unit.entry.owner_name
 
     def _looked(self, statuses: list[UnitStatus]) -> Slices[None]:
         """Show the walk list these units, a few at a time."""
