@@ -318,7 +318,11 @@ class Sums:
             by_container=by_container,
             by_rack=by_rack,
             by_model={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(models.items())},
-            by_owner={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(owners.items())},
+            # The site's own units come last.
+            by_owner={
+                name: _figures(owners[name], at, is_judged=is_judged)
+                for name in sorted(owners, key=lambda name: (name == NO_OWNER, name))
+            },
             delivered_1h_hs=delivered.hour_hs,
             delivered_24h_hs=delivered.day_hs,
             delivered_1h_deployed_hs=delivered.hour_deployed_hs,

@@ -89,6 +89,10 @@ class OwnerSource:
                     yield rows
             owned.refuse_left()
 
+    def site_span(self) -> tuple[int, int] | None:
+        """Return the Unix times at which the site's rows begin and end, s; None if there are no rows."""
+        return self._history.span()
+
     def is_site_watched(self, start: int, end: int) -> bool:
         """Return True if the site has rows in [start, end): then it is for another reason that the owner has none."""
         with closing(self._history.chunks(start, end)) as chunks:

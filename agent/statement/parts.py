@@ -216,10 +216,14 @@ def _apart_hours(source: Source, hours: HourSums, start: int, until: int) -> tup
 
 
 def _absence(source: Source, period: Period, span: tuple[int, int] | None) -> str:
-    rows = "rows of owners" if isinstance(source, OwnerSource) else "rows"
-    held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
-    if span is None and isinstance(source, OwnerSource):
-        held = "they are kept from when this version runs and the ledger names owners"
+    rows, held = "rows", "it is empty"
+    if isinstance(source, OwnerSource):
+        if source.is_site_watched(period.start, period.end):
+            rows, held = "rows of owners", "they are kept from when this version runs and the ledger names owners"
+        else:
+            span = source.site_span()
+    if span is not None:
+        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}"
     return f"the history of {source.site} has no {rows} for {period.name}: {held}"
 
 

@@ -257,6 +257,13 @@ def test_history_of_before_has_no_owners(path: Path) -> None:
     with closing(read_history(path)) as reader, pytest.raises(StatementError) as caught:
         state(OwnerSource(reader, "North"), september, now=LATER)
     assert str(caught.value) == (
+        "the history of alpha has no rows for 2025-09: it holds 2025-10-01T00:00:00Z to 2025-11-01T00:00:00Z"
+    )
+    with closing(write_history(path)) as file:
+        file.write(site=[hour(september.start).values()])
+    with closing(read_history(path)) as reader, pytest.raises(StatementError) as caught:
+        state(OwnerSource(reader, "North"), september, now=LATER)
+    assert str(caught.value) == (
         "the history of alpha has no rows of owners for 2025-09: it holds 2025-10-11T00:00:00Z to 2025-11-01T00:00:00Z"
     )
 
