@@ -55,6 +55,8 @@ _hashsight() {
             return ;;
         " top --container")
             return ;;
+        " top --owner")
+            return ;;
         " top --cause")
             return ;;
         " top --state")
@@ -380,7 +382,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--config -c --json --all -h --help" || words=""
             ;;
         " top")
-            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --direct --every --sort --container --cause --state --text --once --json -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --direct --every --sort --container --owner --cause --state --text --once --json -h --help" || words=""
             ;;
         " read")
             [[ $word == -* ]] && words="--config -c --any-address --json --raw --timeout -h --help" || words=""

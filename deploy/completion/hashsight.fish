@@ -56,6 +56,7 @@ complete -c hashsight -n '__fish_seen_subcommand_from top' -l direct -d 'Poll th
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l every -x -d 'Time between two looks, s.'
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l sort -x -a 'worst shortfall place since hashrate celsius unit' -d 'Order of the units; off on purpose is not worst.'
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l container -x -d 'Only units of this container.'
+complete -c hashsight -n '__fish_seen_subcommand_from top' -l owner -x -d 'Only units that the ledger gives to this owner.'
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l cause -x -d 'Only units with this loss: stopped, derated.'
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l state -x -d 'Only units in this state: hashing, stopped.'
 complete -c hashsight -n '__fish_seen_subcommand_from top' -l text -x -d 'Only units with these words: an address, a model.'
