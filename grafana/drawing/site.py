@@ -197,9 +197,9 @@ def draw() -> page.Page:
     _headline(board)
     _shortfall(board)
     places(board)
-    owners(board)
     curtailment(board)
     work(board)
     power(board)
     belief(board)
+    owners(board)
     return board
