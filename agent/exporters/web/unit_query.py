@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.pools.work import PoolClass
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -260,6 +261,11 @@ def _name(name: str, value: str) -> dict[str, object]:
     return {name: value}
 
 
+def _owner(_: str, value: str) -> dict[str, object]:
+    # The ledger, and the unit's JSON, have nothing for a unit without an owner.
+    return {"owner": value or NO_OWNER}
+
+
 def _simulated(name: str, value: str) -> dict[str, object]:
     if value not in {"yes", "no"}:
         raise QueryError(f"{name} must be yes or no, not {value!r}")
@@ -296,7 +302,7 @@ _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "container": _name,
     "rack": _name,
     "model": _name,
-    "owner": _name,
+    "owner": _owner,
     "firmware": _name,
     "curtailment": _name,
     "simulated": _simulated,
