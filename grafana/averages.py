@@ -18,6 +18,7 @@ from grafana.levels import (
     EFFICIENCY,
     HASHES_PER_DIFFICULTY,
     HASHRATE,
+    OWNER,
     RACK,
     SITE,
     Level,
@@ -135,6 +136,6 @@ def averages(level: Level, window: str) -> list[Rule]:
         rules += [metered, units, Rule(ratio, f"{metered.record}\n/\n({units.record} > 0)")]
     if level is SITE:
         rules += _watched(window)
-    if level is SITE or window != "1h":
+    if level is SITE or (window != "1h" and level is not OWNER):
         rules += delivered_averages(level, window)
     return rules

@@ -94,6 +94,8 @@ LEVELS = SITE, CONTAINER, RACK, MODEL = (
     Level(name="rack", labels=("site", "container", "rack")),
     Level(name="model", labels=("site", "model")),
 )
+OWNER = Level(name="owner", labels=("site", "owner"))
+"""Recorded now, over an hour, a day and the month to date; exported only where the ledger names owners."""
 FLEET = Level(name="fleet", labels=(), has_curtailment=True)
 
 

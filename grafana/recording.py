@@ -20,6 +20,7 @@ from grafana.levels import (
     LEVELS,
     MODEL,
     OFTEN,
+    OWNER,
     RACK,
     SELDOM,
     SITE,
@@ -36,8 +37,14 @@ def site_groups() -> list[Group]:
     """Return the groups that run next to the agents of a site."""
     # One group, because groups are evaluated at different times: a sum must follow the check that its agents are
     # complete.
-    now = [*agent_rules(), *(rule for level in LEVELS for rule in sums(level)), *drop(), *delivered(), *work()]
-    few = tuple(level for level in LEVELS if level is not RACK)
+    now = [
+        *agent_rules(),
+        *(rule for level in (*LEVELS, OWNER) for rule in sums(level)),
+        *drop(),
+        *delivered(),
+        *work(),
+    ]
+    few = (*(level for level in LEVELS if level is not RACK), OWNER)
     hour = [*(rule for level in few for rule in averages(level, "1h")), *usual()]
     day = [rule for level in few for rule in averages(level, "1d")]
     # Racks come before containers, which sum them.
@@ -59,7 +66,7 @@ def period_groups() -> list[Group]:
         Group(f"hashsight-{level.name}-{window}", SELDOM if level is RACK else OFTEN, averages(level, window))
         for level in LEVELS
         for window in WINDOWS[2:]
-    ]
+    ] + [Group("hashsight-owner-mtd", OFTEN, averages(OWNER, "mtd"))]
 
 
 def _fleet_sum(level_by: str, metric: str) -> str:

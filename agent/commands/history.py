@@ -13,7 +13,14 @@ from agent.commands.machine_output import write_json, write_json_rows, write_tex
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.errors import HistoryError
 from agent.files.atomic import sync_folder
-from agent.history.export import CHANGE_HEADER, CONTAINER_HEADER, change_line, container_line, site_lines
+from agent.history.export import (
+    CHANGE_HEADER,
+    CONTAINER_HEADER,
+    OWNER_HEADER,
+    change_line,
+    container_line,
+    site_lines,
+)
 from agent.history.merging import Merged, merge_histories
 from agent.history.minutes import COLUMNS, Values
 from agent.history.reader import HistoryReader, read_history
@@ -22,7 +29,7 @@ from agent.history.writer import write_history
 from agent.statement.period import parse_period
 
 COMMAND = "history export"
-KINDS = ("site", "containers", "changes")
+KINDS = ("site", "containers", "owners", "changes")
 
 
 def export(
@@ -119,6 +126,11 @@ def _pieces(reader: HistoryReader, kind: str, start: float, end: float) -> Gener
         for container in reader.containers():
             for chunk in reader.chunks(start, end, container):
                 yield "".join(container_line(container, values) for values in chunk)
+    elif kind == "owners":
+        yield OWNER_HEADER
+        for owner in reader.owners():
+            for chunk in reader.chunks(start, end, owner=owner):
+                yield "".join(container_line(owner, values) for values in chunk)
     else:
         yield CHANGE_HEADER
         yield from map(change_line, reader.changes(start, end))
@@ -133,6 +145,10 @@ def _rows(reader: HistoryReader, kind: str, start: float, end: float) -> Generat
         for container in reader.containers():
             for chunk in reader.chunks(start, end, container):
                 yield from ({"container": container, **_fields(values)} for values in chunk)
+    elif kind == "owners":
+        for owner in reader.owners():
+            for chunk in reader.chunks(start, end, owner=owner):
+                yield from ({"owner": owner, **_fields(values)} for values in chunk)
     else:
         for change in reader.changes(start, end):
             seconds = None if change.until is None else change.until - change.since

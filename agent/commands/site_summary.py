@@ -1,6 +1,6 @@
 """The site's figures as text and tables for terminals, and as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.console import Group
 from rich.markup import escape
@@ -79,11 +79,20 @@ def loss_table(figures: Figures, lines: Iterable[LossLine]) -> Table:
 
 def container_table(figures: SiteFigures) -> Table:
     """Return one row per container: units by state, operating of deployed."""
-    table = Table(title="containers", title_justify="left", box=None)
-    table.add_column("container", overflow="fold")
+    return _group_table("container", figures.by_container)
+
+
+def owner_table(figures: SiteFigures) -> Table:
+    """Return the same with one row per owner."""
+    return _group_table("owner", figures.by_owner)
+
+
+def _group_table(kind: str, groups: Mapping[str, Figures]) -> Table:
+    table = Table(title=f"{kind}s", title_justify="left", box=None)
+    table.add_column(kind, overflow="fold")
     for column in ("units", "hashing", "not hashing", "operating", "deployed", "efficiency"):
         table.add_column(column, justify="right", overflow="fold")
-    for name, group in figures.by_container.items():
+    for name, group in groups.items():
         others = [f"{units} {state}" for state, units in group.units_by_state.items() if units and state != "hashing"]
         table.add_row(
             escape(name or ABSENT),
@@ -98,7 +107,7 @@ def container_table(figures: SiteFigures) -> Table:
 
 
 def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> Group:
-    """Return headline, power, curtailment, losses and containers, stacked."""
+    """Return headline, power, curtailment, losses, containers, and owners where the ledger names any, stacked."""
     return Group(
         headline(name, figures.site),
         Text(power_line(figures)),
@@ -107,6 +116,7 @@ def site_summary(name: str, figures: SiteFigures, lines: Iterable[LossLine]) -> 
         loss_table(figures.site, lines),
         "",
         container_table(figures),
+        *(("", owner_table(figures)) if figures.by_owner else ()),
     )
 
 
@@ -143,4 +153,5 @@ def site_fields(name: str, figures: SiteFigures) -> dict[str, object]:
         "at": figures.at,
         **group(figures.site),
         "containers": {container: group(each) for container, each in figures.by_container.items()},
+        "owners": {owner: group(each) for owner, each in figures.by_owner.items()},
     }

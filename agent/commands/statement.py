@@ -16,15 +16,20 @@ from agent.commands.ledger_site import LedgerSite
 from agent.commands.machine_output import write_text
 from agent.commands.site_file import site_file
 from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
+from agent.history.reader import HistoryReader
+from agent.site.ledger.entries import NO_OWNER, Ledger
 from agent.site.ledger.file import ledger_text
 from agent.statement import check, text
 from agent.statement.combining import shard_of_title
 from agent.statement.days import Day, DayBook
 from agent.statement.declared import DeployedCourse
 from agent.statement.gates import ACKNOWLEDGEABLE
+from agent.statement.owner_source import OwnerCourse, OwnerSource
 from agent.statement.page import page
+from agent.statement.parts import Source, titled
 from agent.statement.period import Period, parse_period
 from agent.statement.statement import Statement, combine, state
+from agent.text.natural import natural_key
 
 COMMAND = "statement"
 HTML = "html"
@@ -56,6 +61,7 @@ def statement(
     as_json: bool,
     sites: str,
     acknowledge: list[str] | None,
+    owner: str | None,
 ) -> None:
     """Print, verify or combine statements."""
     with exit_codes():
@@ -72,13 +78,15 @@ def statement(
             if name not in ACKNOWLEDGEABLE:
                 raise usage_error(COMMAND, "--acknowledge", name, f"one of {', '.join(ACKNOWLEDGEABLE)} is expected")
         asked = periods[0] if periods else None
+        if owner is not None and is_combined:
+            raise usage_error(COMMAND, "--owner", owner, "with --combine, statements say whose they are")
         if is_combined:
             shown = _combined(files, period=asked, sites=sites, asking=asking)
         elif verify is not None:
-            _verify(verify, period=asked, config=config, history=history)
+            _verify(verify, period=asked, owner=owner, config=config, history=history)
             return
         else:
-            shown, days = _stated(asked, config=config, history=history, asking=asking)
+            shown, days = _stated(asked, owner=owner, config=config, history=history, asking=asking)
             if form == HTML:
                 write_text([page(shown, days)])
                 return
@@ -102,25 +110,40 @@ class _Asking:
 
 
 def _stated(
-    period: str | None, *, config: Path | None, history: Path | None, asking: _Asking
+    period: str | None, *, owner: str | None, config: Path | None, history: Path | None, asking: _Asking
 ) -> tuple[Statement, list[Day]]:
     """Return a statement, and its figures by day."""
     config = _found(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
         if period == MONTH_TO_DATE:
             period = datetime.fromtimestamp(asking.now, zone).strftime("%Y-%m")
+        ledger = _ledger(config, reader.site, now=asking.now)
         covered = _period(period, zone)
         book = DayBook(covered)
         shown = state(
-            reader,
+            _source(reader, owner, ledger),
             covered,
             now=asking.now,
             is_draft=asking.is_draft,
-            course=_course(config, reader.site, now=asking.now),
+            course=_course(ledger, owner),
             acknowledged=asking.acknowledged,
             taker=book,
         )
         return shown, book.days(shown.parts[0])
+
+
+def _source(reader: HistoryReader, owner: str | None, ledger: Ledger | None) -> Source:
+    """Return the rows of a site, or of an owner that the ledger or history names."""
+    if owner is None:
+        return reader
+    known = {*reader.owners(), *(() if ledger is None else ledger.owners)}
+    if known:
+        known.add(NO_OWNER)
+    if owner not in known:
+        names = ", ".join(sorted(known, key=natural_key))
+        reason = f"one of {names} is expected" if known else "neither the ledger nor history names an owner"
+        raise usage_error(COMMAND, "--owner", owner, reason)
+    return OwnerSource(reader, owner)
 
 
 def _found(config: Path | None, history: Path | None) -> Path | None:
@@ -128,7 +151,16 @@ def _found(config: Path | None, history: Path | None) -> Path | None:
     return config if history is not None else site_file(config, COMMAND, instead=", or a history file with --history")
 
 
-def _course(config: Path | None, title: str, *, now: float) -> DeployedCourse | None:
+def _course(ledger: Ledger | None, owner: str | None) -> DeployedCourse | None:
+    """Return deployed by a ledger, of all units or of an owner's."""
+    if ledger is None:
+        return None
+    if owner is not None:
+        return OwnerCourse(ledger.entries, owner, digest=ledger.digest)
+    return DeployedCourse(ledger.entries, digest=ledger.digest)
+
+
+def _ledger(config: Path | None, title: str, *, now: float) -> Ledger | None:
     """Return what the ledger of a configuration says of the site, or of the shard, that a history is of.
 
     Without a configuration there is no ledger, nor for another site's history. A message says if the file is missing.
@@ -146,7 +178,7 @@ def _course(config: Path | None, title: str, *, now: float) -> DeployedCourse | 
     ledger = site.rules.read(written, str(site.file))
     if shard is not None:
         ledger = ledger.shard(shard.index, shard.count)
-    return DeployedCourse(ledger.entries, digest=ledger.digest)
+    return ledger
 
 
 def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: _Asking) -> Statement:
@@ -163,22 +195,28 @@ def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: 
     return combined
 
 
-def _verify(file: Path, *, period: str | None, config: Path | None, history: Path | None) -> None:
+def _verify(file: Path, *, period: str | None, owner: str | None, config: Path | None, history: Path | None) -> None:
     stated = check.decode(file.read_bytes(), str(file))
     _refuse_other(period, stated.period)
+    stated_owner = stated.parts[0].owner
+    if owner is not None and owner != stated_owner:
+        whose = "the whole site" if stated_owner is None else f"owner {stated_owner}"
+        raise usage_error(COMMAND, "--owner", owner, f"the statement is of {whose}")
     config = _found(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
-        course = _course(config, reader.site, now=time.time())
-        differences = check.verify(stated, reader, _period(stated.period, zone), course=course)
+        course = _course(_ledger(config, reader.site, now=time.time()), stated_owner)
+        source = reader if stated_owner is None else OwnerSource(reader, stated_owner)
+        differences = check.verify(stated, source, _period(stated.period, zone), course=course)
         sites = [part.site for part in stated.parts]
+        name = titled(reader.site, stated_owner)
         if differences:
-            err.print(f"{file}: does not hold for {reader.site}", markup=False, soft_wrap=True)
+            err.print(f"{file}: does not hold for {name}", markup=False, soft_wrap=True)
             for reason in differences:
                 err.print(f"  {reason}", markup=False, soft_wrap=True)
             raise typer.Exit(FAILED)
         others = [site for site in sites if site != reader.site]
         rest = f"; not checked here: {', '.join(others)}" if others else ""
-        out.print(f"{file}: holds for {reader.site}, {stated.period}{rest}", markup=False, soft_wrap=True)
+        out.print(f"{file}: holds for {name}, {stated.period}{rest}", markup=False, soft_wrap=True)
 
 
 def _period(period: str | None, zone: ZoneInfo) -> Period:

@@ -36,6 +36,7 @@ def top(
     every_s: float,
     order: Order,
     container: str | None,
+    owner: str | None,
     cause: str | None,
     state: str | None,
     text: str,
@@ -47,7 +48,8 @@ def top(
         if is_direct and (url is not None or token_file is not None):
             raise usage_error("top", "--direct", "", "not together with --url or --token-file: it asks no agent")
         limit = MAX_LIMIT if as_json else ONCE_UNITS if is_once else LIVE_UNITS
-        query = _query(order, {"container": container, "cause": cause, "state": state, "q": text}, limit=limit)
+        given = {"container": container, "owner": owner, "cause": cause, "state": state, "q": text}
+        query = _query(order, given, limit=limit)
         if not (is_once or as_json):
             _refuse_no_terminal()
         source = _source(config, url, token_file, ca_file, is_direct=is_direct)

@@ -9,7 +9,7 @@ from agent.errors import AgentError
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums over the site or a container; fields as in the API's `GroupAnswer`."""
+    """Sums over the site, a container or an owner; fields as in the API's `GroupAnswer`."""
 
     units: int
     deployed_hs: float
@@ -52,6 +52,13 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     figures: Group
 
 
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums of one owner's units, or of those without one."""
+
+    owner: str
+    figures: Group
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of ``/api/v1/site``."""
 
@@ -68,6 +75,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     figures: Group | None
     losses: list[LossLine] | None
     containers: list[Container] | None
+    owners: list[Owner] | None = None
     role: str = "primary"
     restored_units: int = 0
     is_above_target: bool | None = None

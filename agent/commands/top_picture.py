@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from rich.text import Text
 
 from agent.commands.machine_output import visible
-from agent.commands.top_answers import Answers, Container, Group, LossLine
+from agent.commands.top_answers import Answers, Container, Group, LossLine, Owner
 from agent.commands.top_state import View
 from agent.commands.top_table import NARROW_COLUMNS, Column, cut, header, line, row
 from agent.commands.top_units import unit_lines
@@ -19,12 +19,14 @@ from agent.text.numbers import ABSENT, SURE_COVERAGE_RATIO, duration_text, hashr
 LEAST_COLUMNS, LEAST_ROWS = 40, 8
 DARK_BELOW_RATIO = 0.1
 LEAST_UNITS_DARK = 4
+LEAST_ROWS_WITH_OWNERS = 20
 KEYS = "h help  q quit  s order  l loss  c container  t state  / find  p pause"
 HELP = (
     "s      next order: worst, shortfall, place, since, hashrate, celsius, unit",
     "r      the other way round",
     "l      only units with the next loss, largest first",
     "c      only units of the next container",
+    "o      only units of the next owner, where the ledger names any",
     "t      only units in the next state",
     "/      search for words of address, model, place or reason; Esc drops it",
     "x      show all units again",
@@ -170,30 +172,35 @@ def is_dark(figures: Group) -> bool:
     return figures.operating_hs + _explained_hs(figures) + starting_hs < DARK_BELOW_RATIO * figures.deployed_hs
 
 
-def _shares(answers: Answers, rows: int) -> tuple[int, int]:
-    """Return how many losses and containers fit on `rows` lines that units share with them."""
-    losses, containers = len(answers.site.losses or []), len(answers.site.containers or [])
-    most = max(1, rows // 5)
+def _shares(answers: Answers, rows: int) -> tuple[int, int, int]:
+    """Return how many losses, containers and owners fit on `rows` lines that units share with them."""
+    site = answers.site
+    losses, containers, owners = (len(each or []) for each in (site.losses, site.containers, site.owners))
     if rows < 8:
-        return min(losses, 1), 0
-    return min(losses, most), min(containers, most)
+        return min(losses, 1), 0, 0
+    most = max(1, rows // (6 if owners else 5))
+    return min(losses, most), min(containers, most), min(owners, most) if rows >= LEAST_ROWS_WITH_OWNERS else 0
 
 
 def _unit_rows(answers: Answers, rows: int) -> int:
-    losses, containers = _shares(answers, rows)
+    shares = _shares(answers, rows)
     advice = len(_advice(answers, _advice_rows(rows)))
     # Each part has a line with its names.
-    return max(1, rows - losses - containers - (losses > 0) - (containers > 0) - 1 - advice)
+    return max(1, rows - sum(shares) - sum(1 for share in shares if share) - 1 - advice)
 
 
 def _body(view: View, answers: Answers, columns: int, rows: int | None) -> Iterable[Text]:
     site = answers.site
     losses, containers = site.losses or [], sorted(site.containers or [], key=_worst)
-    shown = (len(losses), len(containers)) if rows is None else _shares(answers, rows)
+    owners = sorted(site.owners or [], key=_worst)
+    shown = (len(losses), len(containers), len(owners)) if rows is None else _shares(answers, rows)
     units = answers.units.units if rows is None else answers.units.units[: _unit_rows(answers, rows)]
     advice = _advice(answers, len(REASONS) if rows is None else _advice_rows(rows))
     yield from _losses(losses[: shown[0]], len(losses) - shown[0], columns)
-    yield from _containers(containers[: shown[1]], len(containers) - shown[1], columns)
+    named = [(each.container, each.figures) for each in containers[: shown[1]]]
+    yield from _groups("container", named, len(containers) - shown[1], columns)
+    named = [(each.owner, each.figures) for each in owners[: shown[2]]]
+    yield from _groups("owner", named, len(owners) - shown[2], columns)
     yield from (line(words, columns, "bold") for words in advice)
     yield from unit_lines(view, answers, units, columns)
 
@@ -220,7 +227,7 @@ def _advice_rows(rows: int) -> int:
     return 0 if rows < 10 else 1 if rows < 19 else 2
 
 
-def _worst(each: Container) -> float:
+def _worst(each: Container | Owner) -> float:
     return each.figures.operating_hs + _explained_hs(each.figures) - each.figures.deployed_hs
 
 
@@ -256,30 +263,31 @@ def _loss_words(loss: LossLine) -> str:
     return f"{words}: {units_text(loss.units)}{places}"
 
 
-def _containers(containers: Sequence[Container], left: int, columns: int) -> Iterable[Text]:
-    if not containers:
+def _groups(kind: str, groups: Sequence[tuple[str, Group]], left: int, columns: int) -> Iterable[Text]:
+    if not groups:
         return
     table = (
-        Column("container", 12),
+        Column(kind, 12),
         *(Column(name, 11, is_number=True) for name in ("operating", "deployed") if columns >= NARROW_COLUMNS),
         Column("share", 8, is_number=True),
         Column("not hashing", 0),
     )
     yield header(table, columns, f"and {left} more" if left > 0 else "")
-    for each in containers:
-        figures = each.figures
+    for name, figures in groups:
+        # A container is dark; an owner's units are off, each where it stands.
+        has_gone_dark = kind == "container" and is_dark(figures)
         others = [
             f"{units:,} {state}" for state, units in figures.units_by_state.items() if units and state != "hashing"
         ]
         words = ", ".join(others) or "all hash"
         cells = {
-            "container": visible(each.container) or ABSENT,
+            kind: visible(name) or ABSENT,
             "operating": hashrate_text(figures.operating_hs),
             "deployed": hashrate_text(figures.deployed_hs),
             "share": ratio_text(figures.operational_efficiency_ratio),
-            "not hashing": f"DARK: {words}" if is_dark(figures) else words,
+            "not hashing": f"DARK: {words}" if has_gone_dark else words,
         }
-        yield row(table, tuple(cells[column.name] for column in table), columns, "bold red" if is_dark(figures) else "")
+        yield row(table, tuple(cells[column.name] for column in table), columns, "bold red" if has_gone_dark else "")
 
 
 def _footer(view: View, columns: int, rows: int | None) -> list[Text]:
@@ -289,7 +297,7 @@ def _footer(view: View, columns: int, rows: int | None) -> list[Text]:
         return [line(f"/{view.typed}_   Enter searches, Esc drops it", columns - 1, "reverse")]
     query = view.query
     cause = None if query.cause is None else CAUSE_WORDS[query.cause]
-    filters = [str(each) for each in (query.container, cause, query.state) if each]
+    filters = [str(each) for each in (query.container, query.owner, cause, query.state) if each]
     filters += [f'"{query.text}"'] if query.text else []
     parts = ["PAUSED"] if view.is_paused else []
     parts += [f"only {', '.join(filters)} (x: all)"] if filters else []

@@ -126,6 +126,11 @@ class View:
         containers = (self.answers.site.containers or []) if self.answers else []
         self.show(container=_next(self.query.container, [each.container for each in containers if each.container]))
 
+    def next_owner(self) -> None:
+        """Show the next owner's units; all after the last."""
+        owners = (self.answers.site.owners or []) if self.answers else []
+        self.show(owner=_next(self.query.owner, [each.owner for each in owners]))
+
     def next_state(self) -> None:
         """Show the units in the next state that some unit is in; all after the last."""
         figures = self.answers.site.figures if self.answers else None
@@ -139,7 +144,7 @@ class View:
 
     def show_all(self) -> None:
         """Show every unit."""
-        self.show(cause=None, container=None, state=None, text="")
+        self.show(cause=None, container=None, owner=None, state=None, text="")
 
     def pause(self) -> None:
         """Stop asking, or go on."""
@@ -164,6 +169,7 @@ _ACTIONS: Mapping[str, Callable[[View], None]] = {
     "r": View.reverse,
     "l": View.next_cause,
     "c": View.next_container,
+    "o": View.next_owner,
     "t": View.next_state,
     "/": View.search,
     "x": View.show_all,

@@ -31,6 +31,7 @@ _FORMULA_WITHIN = re.compile(r'(;"*|(?<=.)[\r\n]+"*)(?=[=+\-@\uff1d\uff0b\uff0d\
 
 HEADER = f"time,{','.join(COLUMNS)}\n"
 CONTAINER_HEADER = f"container,{HEADER}"
+OWNER_HEADER = f"owner,{HEADER}"
 CHANGE_HEADER = "unit,state,why,since,until,seconds\n"
 
 

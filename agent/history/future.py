@@ -17,7 +17,12 @@ from agent.history.state_changes import AHEAD_S
 
 _CHANGE = "since, unit, until, state, why"
 # Table, columns, and the column that is a Unix time, s.
-_KINDS = (("site", NAMES, "at"), ("containers", f"{NAMES}, container", "at"), ("changes", _CHANGE, "since"))
+_KINDS = (
+    ("site", NAMES, "at"),
+    ("containers", f"{NAMES}, container", "at"),
+    ("owners", f"{NAMES}, owner", "at"),
+    ("changes", _CHANGE, "since"),
+)
 # Made when first needed: no part of the schema, so that earlier versions go on reading the file. A migration
 # that changes columns must change these tables too, where they exist.
 _TABLES = tuple(
@@ -30,7 +35,7 @@ class SetAside(NamedTuple):
     """Numbers of rows and changes from the future, by what became of them.
 
     Attributes:
-        rows: Rows of the site and of containers that were set aside.
+        rows: Rows of the site, of containers and of owners that were set aside.
         changes: Changes of state that were set aside.
         closed: Changes that began before and were closed with the last credible minute.
         returned: Rows and changes that came back, because the clock has passed them.
@@ -83,7 +88,8 @@ def set_aside(connection: sqlite3.Connection, now: float) -> SetAside:
         moved[table] = connection.execute(query, (now, limit)).rowcount
         connection.execute(f"DELETE FROM {table} WHERE {key} > ?", (limit,))
     closed = connection.execute("UPDATE changes SET until = MAX(since, ?) WHERE until > ?", (end, limit)).rowcount
-    return SetAside(rows=moved["site"] + moved["containers"], changes=moved["changes"], closed=closed)
+    rows = sum(moved[table] for table, _, key in _KINDS if key == "at")
+    return SetAside(rows=rows, changes=moved["changes"], closed=closed)
 
 
 def is_some_aside(connection: sqlite3.Connection) -> bool:
@@ -101,6 +107,9 @@ def bring_back(connection: sqlite3.Connection, now: float, *, keep_s: float) -> 
     """
     if not is_some_aside(connection):
         return 0
+    # An earlier version made no table for owners.
+    for statement in _TABLES:
+        connection.execute(statement)
     returned = 0
     for table, names, key in _KINDS:
         passed = f"FROM aside_{table} WHERE {key} <= ? AND {key} < aside_at + ?"

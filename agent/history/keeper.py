@@ -120,6 +120,8 @@ class History:
             self.record_site(minute.site)
             for container, row in minute.containers.items():
                 self.record_container(container, row)
+            for owner, row in minute.owners.items():
+                self.record_owner(owner, row)
             self._wanted.set()
 
     def record_repairs(self, entries: Iterable[RepairEntry], *, wakes: bool = False) -> None:

@@ -91,6 +91,8 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
     merged = _merge_rows(first, second, into)
     for container in sorted({*first.containers(), *second.containers()}):
         _merge_rows(first, second, into, container)
+    for owner in sorted({*first.owners(), *second.owners()}):
+        _merge_rows(first, second, into, owner=owner)
     # A window of a pool that both kept is the first's: the second's is of the same hour, read some minutes apart.
     for reader in (first, second):
         into.write(pool_credits=reader.pool_credits(-ALWAYS, ALWAYS))
@@ -99,25 +101,33 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
 
 
 def _merge_rows(
-    first: HistoryReader, second: HistoryReader, into: HistoryWriter, container: str | None = None
+    first: HistoryReader,
+    second: HistoryReader,
+    into: HistoryWriter,
+    container: str | None = None,
+    *,
+    owner: str | None = None,
 ) -> Merged:
-    """Write the merged rows of the site, or of a container; return where they come from."""
+    """Write the merged rows of the site, of a container or of an owner; return where they come from."""
     # Where one file has made a quarter of an hour of a container's minutes, those of both become one.
     quarters = set() if container is None else {*_quarters(first, container), *_quarters(second, container)}
     counts: Counter[str] = Counter()
     with (
-        closing(_pieces(first, container, quarters, is_second=False)) as ours,
-        closing(_pieces(second, container, quarters, is_second=True)) as theirs,
+        closing(_pieces(first, container, quarters, owner=owner, is_second=False)) as ours,
+        closing(_pieces(second, container, quarters, owner=owner, is_second=True)) as theirs,
     ):
         pieces = heapq.merge(ours, theirs, key=lambda piece: (piece.at, piece.is_second))
         joined = (_join(list(group)) for _, group in groupby(pieces, key=lambda piece: piece.at))
         while some := list(islice(joined, CHUNK)):
             rows = [each.values for each in some]
-            if container is None:
-                into.write(site=rows)
-            else:
+            if owner is not None:
+                into.write(owners=[(owner, values) for values in rows])
+            elif container is not None:
                 into.write(containers=[(container, values) for values in rows])
-            into.write_sources(container, {each.at: each.names for each in some if each.names != {_name(each.values)}})
+            else:
+                into.write(site=rows)
+            names = {each.at: each.names for each in some if each.names != {_name(each.values)}}
+            into.write_sources(container, names, owner=owner)
             for each in some:
                 counts[each.whose] += 1
                 counts["repeated"] += each.repeated
@@ -147,19 +157,21 @@ def _join(pieces: list[_Piece]) -> _Joined:
 
 
 def _pieces(
-    reader: HistoryReader, container: str | None, quarters: set[int], *, is_second: bool
+    reader: HistoryReader, container: str | None, quarters: set[int], *, owner: str | None, is_second: bool
 ) -> Generator[_Piece, None, None]:
     """Yield a file's rows, each where it belongs in the new file, oldest first.
 
     Raises:
         HistoryError: ``damaged`` for a row that no agent writes.
     """
-    sources = reader.sources(container)
+    sources = reader.sources(container, owner=owner)
     # Closed before the file is, if something fails.
-    with closing(reader.chunks(-ALWAYS, ALWAYS, container)) as chunks:
+    with closing(reader.chunks(-ALWAYS, ALWAYS, container, owner=owner)) as chunks:
         for values in chain.from_iterable(chunks):
             if not is_sound(values):
-                raise HistoryError("damaged", f"{reader.path}: a row that no agent writes: {_words(values, container)}")
+                raise HistoryError(
+                    "damaged", f"{reader.path}: a row that no agent writes: {_words(values, container, owner)}"
+                )
             at = int(values[0] or 0)
             names = sources.get(at) or frozenset((_name(values),))
             quarter = at // QUARTER_S * QUARTER_S
@@ -179,6 +191,7 @@ def _name(values: Values) -> str:
     return " ".join(repr(values[number]) for number in _IDENTIFYING)
 
 
-def _words(values: Values, container: str | None) -> str:
+def _words(values: Values, container: str | None, owner: str | None) -> str:
     figures = ", ".join(f"{name} {str(value)[:40]}" for name, value in zip(COLUMNS[:3], values[:3], strict=True))
-    return figures if container is None else f"container {container}, {figures}"
+    groups = (("owner", owner), ("container", container))
+    return ", ".join((*(f"{kind} {name}" for kind, name in groups if name is not None), figures))

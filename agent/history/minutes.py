@@ -12,8 +12,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import mul
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from agent.site.delivered import NOTHING_DELIVERED
 from agent.site.power import PowerSource
 from agent.site.status import Cause, UnitState
 from agent.site.totals import Figures, SiteFigures
@@ -241,10 +243,12 @@ class Minute(NamedTuple):
     Attributes:
         site: The site's row.
         containers: A row for each container.
+        owners: A row for each owner; empty where the ledger names none.
     """
 
     site: Row
     containers: Mapping[str, Row]
+    owners: Mapping[str, Row] = MappingProxyType({})
 
 
 class _PartialMean:
@@ -301,11 +305,45 @@ class _HeldGroup(NamedTuple):
     diverted_hs: float | None
 
 
+_NO_UNITS = _HeldGroup([0.0] * len(MEANS), None, None)
+_NO_UNITS_JUDGED = _HeldGroup([0.0] * len(MEANS), None, 0.0)
+
+
 class _Held(NamedTuple):
     """Figures that have held since `clock_s`, by group. The site's key is None."""
 
     clock_s: float
     groups: Mapping[str | None, _HeldGroup]
+    owners: Mapping[str, _HeldGroup]
+
+
+class _OpenOwners:
+    """The owners' means in the current minute.
+
+    All have the seconds in which owners were known: one with units for a part of them has none for the rest. So owners
+    add up to the site in every row, however units change hands.
+    """
+
+    def __init__(self) -> None:
+        self._known_s = self._judged_s = 0.0
+        self._means: dict[str, _RunningMeans] = {}
+
+    def add(self, owners: Mapping[str, _HeldGroup], seconds: float, *, is_judged: bool) -> None:
+        if not owners:
+            return
+        self._known_s += seconds
+        self._judged_s += seconds * is_judged
+        for name, held in owners.items():
+            self._means.setdefault(name, _RunningMeans()).add(held, seconds)
+
+    def rows(self, at: int) -> dict[str, Row]:
+        known_s = min(self._known_s, float(MINUTE_S))
+        for means in self._means.values():
+            judged_s = max(0.0, min(self._judged_s, known_s) - means.diverted.seconds)
+            rest_s = known_s - means.watched_s
+            means.add(_NO_UNITS_JUDGED, min(judged_s, rest_s))
+            means.add(_NO_UNITS, rest_s - min(judged_s, rest_s))
+        return {name: means.row(at) for name, means in self._means.items() if means.means}
 
 
 class MinuteBook:
@@ -320,17 +358,26 @@ class MinuteBook:
         self._held: _Held | None = None
         self._open_at = 0
         self._open: dict[str | None, _RunningMeans] = {}
+        self._owners = _OpenOwners()
 
     def pause(self) -> None:
         """Begin a gap, which lasts until the next figures: those before it hold no longer."""
         self._held = None
 
-    def advance(self, figures: SiteFigures, *, simulated_units: int, clock_s: float) -> list[Minute]:
+    def advance(
+        self,
+        figures: SiteFigures,
+        *,
+        simulated_units: int,
+        simulated_by_owner: Mapping[str, int] = MappingProxyType({}),
+        clock_s: float,
+    ) -> list[Minute]:
         """Add the current figures.
 
         Args:
             figures: The figures, with their Unix time.
             simulated_units: Simulated units at the site.
+            simulated_by_owner: Those of each owner that has any.
             clock_s: Monotonic clock, s.
 
         Returns:
@@ -346,7 +393,11 @@ class MinuteBook:
                 for name, sums in figures.by_container.items()
             },
         }
-        self._held = _Held(clock_s, groups)
+        owners = {
+            name: _held_owner(figures, name, sums, simulated_by_owner.get(name, 0))
+            for name, sums in figures.by_owner.items()
+        }
+        self._held = _Held(clock_s, groups, owners)
         if before is None:
             return []
         passed_s = clock_s - before.clock_s
@@ -362,17 +413,26 @@ class MinuteBook:
                 self._open_at = minute
             for name, held in before.groups.items():
                 self._open.setdefault(name, _RunningMeans()).add(held, until - at)
+            is_judged = before.groups[None].diverted_hs is not None
+            self._owners.add(before.owners, until - at, is_judged=is_judged)
             at = until
         return closed
 
     def close(self) -> list[Minute]:
         """Return the watched part of the current minute, if any, as a list. Its rest becomes another `Minute`."""
         rows = {name: each.row(self._open_at) for name, each in self._open.items() if each.means}
-        self._open = {}
+        owners = self._owners.rows(self._open_at)
+        self._open, self._owners = {}, _OpenOwners()
         site = rows.pop(None, None)
         if site is None:
             return []
-        return [Minute(site, {name: row for name, row in rows.items() if name is not None})]
+        return [Minute(site, {name: row for name, row in rows.items() if name is not None}, owners)]
+
+
+def _held_owner(figures: SiteFigures, name: str, sums: Figures, simulated_units: int) -> _HeldGroup:
+    delivered = figures.delivered_by_owner.get(name, NOTHING_DELIVERED)
+    means = _means(sums, delivered.hour_deployed_hs, simulated_units)
+    return _HeldGroup(means, delivered.hour_hs, sums.diverted_hs)
 
 
 def _means(figures: Figures, delivered_deployed_hs: float, simulated_units: int) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from agent.history.chain.links import Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
-from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS
+from agent.history.schema import BUSY_S, HISTORY, MIGRATIONS, OWNER_SOURCE
 from agent.history.state_changes import Change
 from agent.site.repairs.entries import RepairEntry
 
@@ -65,15 +65,43 @@ class HistoryReader:
         with HISTORY.translated(self.path):
             return tuple(name for (name,) in self._connection.execute(query))
 
-    def chunks(self, start: float, end: float, container: str | None = None) -> Generator[list[Values], None, None]:
+    def owners(self) -> tuple[str, ...]:
+        """Return the names of all owners that have rows, `NO_OWNER` among them."""
+        query = "SELECT name FROM names WHERE id IN (SELECT DISTINCT owner FROM owners) ORDER BY name"
+        with HISTORY.translated(self.path):
+            return tuple(name for (name,) in self._connection.execute(query))
+
+    def owners_begin(self) -> int | None:
+        """Return the Unix time at which the first row of an owner begins, s; None without any."""
+        with HISTORY.translated(self.path):
+            (first,) = self._connection.execute("SELECT MIN(at) FROM owners").fetchone()
+        return None if first is None else int(first)
+
+    def owner_sums(self, start: float, end: float) -> Generator[tuple[int, float, float, float], None, None]:
+        """Yield, for each minute of [start, end) with rows of owners, their sums, oldest first.
+
+        Each is the minute's Unix time, s, the seconds that were watched, and all owners' deployed and operating, each
+        times its seconds, hashes.
+        """
+        query = (
+            "SELECT at, MAX(watched_s), TOTAL(deployed_hs * watched_s), TOTAL(operating_hs * watched_s) FROM owners"
+            " WHERE at >= ? AND at < ? GROUP BY at ORDER BY at"
+        )
+        with HISTORY.translated(self.path), closing(self._connection.execute(query, (start, end))) as found:
+            yield from found
+
+    def chunks(
+        self, start: float, end: float, container: str | None = None, *, owner: str | None = None
+    ) -> Generator[list[Values], None, None]:
         """Yield the rows that begin in [start, end), oldest first, `CHUNK` at a time, from one snapshot of the file.
 
         Args:
             start: Unix time, s.
             end: Unix time, s.
             container: The container; None for the site's rows.
+            owner: The owner; None for the site's rows.
         """
-        table, number = self._table(container)
+        table, number = self._table(container, owner)
         query = f"SELECT {NAMES} FROM {table} AND at >= ? AND at < ? ORDER BY at"
         with HISTORY.translated(self.path), closing(self._connection.execute(query, (*number, start, end))) as cursor:
             while chunk := cursor.fetchmany(CHUNK):
@@ -102,27 +130,30 @@ class HistoryReader:
             found = self._connection.execute("SELECT DISTINCT aside_at FROM aside_site ORDER BY aside_at")
             return tuple(float(at) for (at,) in found)
 
-    def sources(self, container: str | None = None) -> dict[int, frozenset[str]]:
+    def sources(self, container: str | None = None, *, owner: str | None = None) -> dict[int, frozenset[str]]:
         """Return, by the Unix time of a merged row, the names of the rows that went into it; of others, nothing.
 
         Args:
             container: The container; None for the site's rows.
+            owner: The owner; None for the site's rows.
         """
         found: dict[int, set[str]] = {}
         with HISTORY.translated(self.path):
             if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'merged_rows'").fetchone() is None:
                 return {}
             query = "SELECT at, source FROM merged_rows WHERE container = ?"
-            for at, name in self._connection.execute(query, (container or "",)):
+            for at, name in self._connection.execute(query, (source_name(container, owner),)):
                 found.setdefault(at, set()).add(name)
         return {at: frozenset(names) for at, names in found.items()}
 
-    def rows(self, start: int, end: int, step: int, container: str | None = None) -> list[Row]:
+    def rows(
+        self, start: int, end: int, step: int, container: str | None = None, *, owner: str | None = None
+    ) -> list[Row]:
         """Return means over steps of `step` seconds from `start` on, without steps in which nothing was watched.
 
         A row that is longer than a step, such as a container's compacted one, counts in the step in which it begins.
         """
-        table, number = self._table(container)
+        table, number = self._table(container, owner)
         query = (
             f"SELECT ? + (at - ?) / ? * ? AS step_at, MAX(MAX(span_s), ?), SUM(watched_s), {_MEANS}, {_PARTIAL_MEANS}"
             f" FROM {table} AND at >= ? AND at < ? AND watched_s > 0 GROUP BY step_at ORDER BY step_at"
@@ -131,13 +162,15 @@ class HistoryReader:
             found = self._connection.execute(query, (start, start, step, step, step, *number, start, end))
             return [row_from(values) for values in found]
 
-    def _table(self, container: str | None) -> tuple[str, tuple[int, ...]]:
+    def _table(self, container: str | None, owner: str | None) -> tuple[str, tuple[int, ...]]:
         """Return a table with the condition for its rows, and the condition's parameters."""
-        if container is None:
+        name = container if owner is None else owner
+        if name is None:
             return "site WHERE TRUE", ()
         with HISTORY.translated(self.path):
-            found = self._connection.execute("SELECT id FROM names WHERE name = ?", (container,)).fetchone()
-        return "containers WHERE container = ?", (-1 if found is None else found[0],)
+            found = self._connection.execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()
+        table = "containers WHERE container = ?" if owner is None else "owners WHERE owner = ?"
+        return table, (-1 if found is None else found[0],)
 
     def changes(self, start: float, end: float, unit_id: str | None = None) -> Iterator[Change]:
         """Yield the states that units were in at any time of [start, end), ordered by their start.
@@ -228,6 +261,11 @@ class HistoryReader:
         """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""
         deadline = time.monotonic() + seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > deadline or not is_wanted(), 10_000)
+
+
+def source_name(container: str | None, owner: str | None) -> str:
+    """Return the name of a group of rows among those of merged rows; empty for the site's."""
+    return container or "" if owner is None else OWNER_SOURCE + owner
 
 
 def read_history(path: Path) -> HistoryReader:

@@ -1,5 +1,6 @@
 """Turns figures and statuses into history: minutes and state changes, queued for the file."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from agent.history.health import Health
@@ -94,7 +95,9 @@ class Recorder:
         self._at = figures.at
         if self.begins_at is None:
             self.begins_at = figures.at
-        minutes = self._minutes.advance(figures, simulated_units=simulated_units(), clock_s=clock_s)
+        simulated = simulated_units()
+        owned = (yield from _simulated_by_owner(statuses)) if figures.by_owner and simulated else Counter[str]()
+        minutes = self._minutes.advance(figures, simulated_units=simulated, simulated_by_owner=owned, clock_s=clock_s)
         if not minutes:
             return
         for number, status in enumerate(statuses(), start=1):
@@ -104,3 +107,13 @@ class Recorder:
         for change in (yield from self._changes.end_missing(is_there, at=figures.at)):
             self._history.record_change(change)
         self._history.record(minutes)
+
+
+def _simulated_by_owner(statuses: Callable[[], Iterable[UnitStatus]]) -> Slices[Counter[str]]:
+    """Return the number of simulated units of each owner."""
+    owned: Counter[str] = Counter()
+    for number, status in enumerate(statuses(), start=1):
+        owned[status.entry.owner_name] += status.entry.is_simulated
+        if not number % UNITS_PER_SLICE:
+            yield
+    return owned

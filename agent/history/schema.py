@@ -175,12 +175,16 @@ EARLIER_COLUMNS: Mapping[int, Mapping[str, str]] = {
 }
 """By version: SQL expressions for today's columns that its tables lack, to read a file that cannot be migrated."""
 
+OWNER_SOURCE = "\x1f"
+"""Before an owner's name among the names of containers; no label of a ledger has it."""
+
 SOURCES = """
     CREATE TABLE IF NOT EXISTS merged_rows (
         container TEXT, at INTEGER, source TEXT, PRIMARY KEY (container, at, source)
     ) WITHOUT ROWID
 """
-"""The rows that went into each merged row: the site's, whose container is empty, or a container's.
+"""The rows that went into each merged row: the site's, whose container is empty, a container's, or an owner's, whose
+name stands behind `OWNER_SOURCE`.
 
 Made by the first merge that needs it: no part of the schema, so that earlier versions go on reading the file."""
 

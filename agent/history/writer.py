@@ -1,7 +1,7 @@
 """Writer of the history file: SQLite in WAL mode, one writer, one transaction for every write.
 
 A write is on the disk when it returns, so SIGKILL or a power cut loses only what was not written yet. The site's rows
-are never changed while they are kept, because statements are computed from them. Container rows older than
+and owners' are never changed while they are kept, because statements are computed from them. Container rows older than
 `MINUTES_KEPT_DAYS` are compacted to means over a quarter of an hour, the resolution of curtailment.
 """
 
@@ -24,7 +24,7 @@ from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit, all_credits, drop_credits, write_credits
 from agent.history.future import SetAside, bring_back, set_aside
 from agent.history.minutes import COLUMNS, MINUTE_S, PARTIAL, Values, mean_values, merge
-from agent.history.reader import CHUNK, NAMES, HistoryReader
+from agent.history.reader import CHUNK, NAMES, HistoryReader, source_name
 from agent.history.repairs import all_repairs, drop_repairs, write_repairs
 from agent.history.schema import BUSY_S, CHAIN_SINCE, EARLIER_COLUMNS, HISTORY, MIGRATIONS, SOURCES
 from agent.history.state_changes import Change
@@ -150,7 +150,9 @@ class HistoryWriter(HistoryReader):
             sets = ", ".join(f"{name} = ?" for name in COLUMNS[1:])
             self._connection.execute(f"UPDATE {table} SET {sets} WHERE {condition}", (*merged[1:], *key))
 
-    def write_sources(self, container: str | None, sources: Mapping[int, Iterable[str]]) -> None:
+    def write_sources(
+        self, container: str | None, sources: Mapping[int, Iterable[str]], *, owner: str | None = None
+    ) -> None:
         """Name the rows that went into merged rows, as `sources` returns them.
 
         Raises:
@@ -162,7 +164,7 @@ class HistoryWriter(HistoryReader):
             self._connection.execute(SOURCES)
             self._connection.executemany(
                 "INSERT OR IGNORE INTO merged_rows (container, at, source) VALUES (?, ?, ?)",
-                ((container or "", at, name) for at, names in sources.items() for name in sorted(names)),
+                ((source_name(container, owner), at, name) for at, names in sources.items() for name in sorted(names)),
             )
 
     def _number(self, name: str) -> int:
@@ -206,7 +208,7 @@ class HistoryWriter(HistoryReader):
             now: Unix time, s.
             keep_days: Maximum age of rows and changes, days.
             max_bytes: Above this size the oldest changes, closed entries of the walk list and container rows are
-                deleted early, the site's rows never.
+                deleted early, rows of the site and of owners never.
         """
         oldest = now - keep_days * DAY_S
         with self._transaction():
@@ -294,7 +296,11 @@ class HistoryWriter(HistoryReader):
             # Lets SQLite read a file that is shorter than its header says.
             source.execute("PRAGMA writable_schema = ON")
             names = _names_in(source)
-            for query in (f"SELECT NULL, {names} FROM site", f"SELECT container_name, {names} FROM container_rows"):
+            for query in (
+                f"SELECT 'site', NULL, {names} FROM site",
+                f"SELECT 'container', container_name, {names} FROM container_rows",
+                f"SELECT 'owner', owner_name, {names} FROM owner_rows",
+            ):
                 for order in ("ASC", "DESC"):
                     try:
                         for chunk in _readable(source, f"{query} ORDER BY at {order}"):
@@ -323,10 +329,13 @@ class HistoryWriter(HistoryReader):
         self.write(pool_credits=credits_)
 
     def _copy_sound(self, chunk: Sequence[tuple[Any, ...]]) -> int:
-        sound = [(name, values) for name, *values in chunk if is_sound(values)]
+        sound = [(kind, name, tuple(values)) for kind, name, *values in chunk if is_sound(values)]
         self.write(
-            site=[tuple(values) for name, values in sound if name is None],
-            containers=[(name, tuple(values)) for name, values in sound if isinstance(name, str)],
+            site=[values for kind, _, values in sound if kind == "site"],
+            containers=[
+                (name, values) for kind, name, values in sound if kind == "container" and isinstance(name, str)
+            ],
+            owners=[(name, values) for kind, name, values in sound if kind == "owner" and isinstance(name, str)],
         )
         return len(sound)
 

@@ -65,6 +65,7 @@ class InForce:
         self._configure_power()
         self._configure_catalogue()
         self._parts.tracker.allow = setup.allow
+        self._parts.tracker.names_owners = bool(setup.ledger.owners)
         self._parts.polling.foreign.use_logins(setup.foreign_logins)
         self._parts.tracker.longest_rest_s = setup.config.poll.backoff_max_s
 
@@ -177,6 +178,7 @@ class InForce:
                 self._metrics.on_unit(status)
             gone = ()
             await asyncio.sleep(0)
+        self._parts.tracker.names_owners = bool(self.setup.ledger.owners)
         self._parts.counting.apply_ledger(self.setup)
         self._parts.rounds.delivered.forget(self._parts.counting.uncounted)
         self._ledger_changes_at = ledger.next_change_after(at)

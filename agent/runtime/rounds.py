@@ -11,7 +11,7 @@ from agent.runtime.fan_out import FanOut
 from agent.runtime.repairs import Repairs
 from agent.runtime.standstill import Standstill
 from agent.site.curtailment.events import Curtailments
-from agent.site.delivered import DAY_S, HOUR_S, DeliveredBook
+from agent.site.delivered import DAY_S, HOUR_S, Delivered, DeliveredBook
 from agent.site.energy import EnergyBook
 from agent.site.lateness import HELD_FOR_RATIO, LATE_RATIO, ON_TIME, Lateness
 from agent.site.metered import Metered
@@ -223,8 +223,12 @@ class Rounds:
         for status in self._tracker.take_meters(metered.unit_watts):
             self._fan_out.metrics.on_unit(status)
         delivered = self.delivered.delivered(clock_s)
+        by_owner = self._delivered_by_owner()
         yield
-        figures = yield from sums.figures_in_slices(at, metered=metered, delivered=delivered)
+        figures = yield from sums.figures_in_slices(
+            at, metered=metered, delivered=delivered, names_owners=self._tracker.names_owners
+        )
+        figures = replace(figures, delivered_by_owner=(yield from by_owner))
         self.look_for_standstill()
         is_whole = self._standstills == standstills and self._judge(unseen, figures)
         if self._credited is not None:
@@ -250,6 +254,10 @@ class Rounds:
                 self.whole_at = at
         self.is_resuming = False
         return figures
+
+    def _delivered_by_owner(self) -> Slices[dict[str, Delivered]]:
+        """Return what was delivered by owner as of now; nothing where the ledger names none."""
+        return self.delivered.delivered_by_owner(self._tracker.owners()) if self._tracker.names_owners else _of_none()
 
     def _looked(self, statuses: list[UnitStatus]) -> Slices[None]:
         """Show the walk list these units, a few at a time."""
@@ -290,3 +298,9 @@ def _lateness(site: Figures, longest_s: float, restored: int) -> Lateness:
         longest_s=longest_s,
         restored=restored,
     )
+
+
+def _of_none() -> Slices[dict[str, Delivered]]:
+    """Return what was delivered by owner at a site that names none: no slice, no figure."""
+    yield from ()
+    return {}

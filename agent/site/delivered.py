@@ -14,10 +14,12 @@ therefore covers one hour of known time, and at most one kept point more.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.status import UnitStatus
+from agent.slices import Slices
 
 HASHES_PER_DIFFICULTY = 2.0**32
 HOUR_S, DAY_S = 3600.0, 86400.0
@@ -29,6 +31,9 @@ _HOUR_GRAIN_S, _DAY_GRAIN_S = 600.0, 5400.0
 _SLACK_S = 30.0
 
 _LEAST_MAX_AGE_S = 900.0
+
+# 10,000 units take about 2 ms.
+UNITS_PER_SLICE = 10_000
 
 MOST_OF_NAMEPLATE = 3.0
 """A unit whose counter says more than this over a whole window has no figure: its word is false, and would be the
@@ -206,6 +211,36 @@ class DeliveredBook:
     def delivered(self, clock_s: float) -> Delivered:
         """Return the sums over all units that have a figure."""
         return Delivered(*self._sum(self._rates_hs[HOUR_S], clock_s), *self._sum(self._rates_hs[DAY_S], clock_s))
+
+    def delivered_by_owner(self, owners: Mapping[str, str]) -> Slices[dict[str, Delivered]]:
+        """Return the sums by owner, of owners that have a figure, as of the latest call of `delivered`.
+
+        They add up to those of all units, whatever is recorded between two slices.
+
+        Args:
+            owners: The name of each unit's owner, by unit.
+        """
+        hour, day = (list(self._rates_hs[window_s].items()) for window_s in (HOUR_S, DAY_S))
+        return self._by_owner(hour, day, owners)
+
+    def _by_owner(
+        self, hour: list[tuple[str, float]], day: list[tuple[str, float]], owners: Mapping[str, str]
+    ) -> Slices[dict[str, Delivered]]:
+        sums: dict[str, list[float]] = {owner: [0.0] * 4 for owner in {NO_OWNER, *owners.values()}}
+        units = self._units
+        for place, rates_hs in ((0, hour), (2, day)):
+            for start in range(0, len(rates_hs), UNITS_PER_SLICE):
+                for unit_id, rate_hs in rates_hs[start : start + UNITS_PER_SLICE]:
+                    unit, its = units.get(unit_id), sums[owners.get(unit_id, NO_OWNER)]
+                    its[place] += rate_hs
+                    if unit is not None:
+                        its[place + 1] += unit.nameplate_hs
+                yield
+        return {
+            owner: Delivered(hour_hs if hour_own_hs else None, hour_own_hs, day_hs if day_own_hs else None, day_own_hs)
+            for owner, (hour_hs, hour_own_hs, day_hs, day_own_hs) in sums.items()
+            if hour_own_hs or day_own_hs
+        }
 
     def _sum(self, rates_hs: dict[str, float], clock_s: float) -> tuple[float | None, float]:
         while rates_hs and not self._is_read(oldest := next(iter(rates_hs)), clock_s):

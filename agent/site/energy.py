@@ -1,6 +1,7 @@
-"""Energy: power integrated over time, by its source, for the site and each container."""
+"""Energy: power integrated over time, by its source, for the site, each container and each owner."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from agent.site.power import PowerSource
 from agent.site.totals import Figures, SiteFigures
@@ -22,10 +23,12 @@ class Energy:
     Attributes:
         site: By source. If the site has a meter of its own, from that meter, not the sum of the containers.
         by_container: By container and source.
+        by_owner: By owner and source, by the units' own figures; empty where the ledger names no owner.
     """
 
     site: dict[PowerSource, float]
     by_container: dict[str, dict[PowerSource, float]]
+    by_owner: dict[str, dict[PowerSource, float]] = field(default_factory=dict)
 
 
 class EnergyBook:
@@ -42,6 +45,7 @@ class EnergyBook:
         self._before: tuple[SiteFigures, float] | None = None
         self._site: dict[PowerSource, float] = {}
         self._by_container: dict[str, dict[PowerSource, float]] = {}
+        self._by_owner: dict[str, dict[PowerSource, float]] = {}
 
     @property
     def energy(self) -> Energy:
@@ -49,6 +53,7 @@ class EnergyBook:
         return Energy(
             site=self._site.copy(),
             by_container={name: joules.copy() for name, joules in self._by_container.items()},
+            by_owner={name: joules.copy() for name, joules in self._by_owner.items()},
         )
 
     def pause(self) -> None:
@@ -58,18 +63,29 @@ class EnergyBook:
     def advance(self, figures: SiteFigures, clock_s: float) -> Energy:
         """Add the figures of a moment on the monotonic clock, and return the joules added up so far."""
         before, self._before = self._before, (figures, clock_s)
-        # A container that is gone is forgotten. If it comes back it begins at zero, as counters may.
+        # A container or an owner that is gone is forgotten. If it comes back it begins at zero, as counters may.
         self._by_container = {name: self._by_container.get(name, {}) for name in figures.by_container}
+        self._by_owner = {name: self._by_owner.get(name, {}) for name in figures.by_owner}
         if before is None:
             return self.energy
         earlier, earlier_s = before
         span_s = clock_s - earlier_s
         if 0 < span_s <= longest_gap_s(self.interval_s):
             _add(self._site, earlier.site, figures.site, span_s)
-            for name, joules in self._by_container.items():
-                if name in earlier.by_container:
-                    _add(joules, earlier.by_container[name], figures.by_container[name], span_s)
+            _add_groups(self._by_container, earlier.by_container, figures.by_container, span_s)
+            _add_groups(self._by_owner, earlier.by_owner, figures.by_owner, span_s)
         return self.energy
+
+
+def _add_groups(
+    groups: Mapping[str, dict[PowerSource, float]],
+    earlier: Mapping[str, Figures],
+    later: Mapping[str, Figures],
+    span_s: float,
+) -> None:
+    for name, joules in groups.items():
+        if name in earlier:
+            _add(joules, earlier[name], later[name], span_s)
 
 
 def _add(joules: dict[PowerSource, float], earlier: Figures, later: Figures, span_s: float) -> None:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from agent.site.ledger.entries import LedgerEntry
+from agent.site.ledger.entries import NO_OWNER, LedgerEntry
 from agent.site.mismatch import ReportedBin, is_of_row, is_other_bin, reported_bin, told_model
 from agent.site.status import UnitStatus
 from agent.slices import Slices
@@ -37,8 +37,6 @@ FACT = "nameplates"
 """The kind of the fact in history's chain."""
 DIFFERS_RATIO = 0.03
 """A difference beyond this share of the row is listed. Documented (D60): the maker's own tolerance is +-3 %."""
-NO_OWNER = "(no owner)"
-"""The name of units without an owner at a site where others have one."""
 GROUPS_KEPT = 100
 UNITS_NAMED = 500
 # A look at 10,000 units takes 70 ms.

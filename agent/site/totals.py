@@ -1,6 +1,6 @@
 """The site's figures: sums over all unit statuses, computed from scratch each time so that nothing can drift."""
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import add
 from typing import TypeVar
@@ -8,6 +8,7 @@ from typing import TypeVar
 from agent.site.credited.account import AccountCredit
 from agent.site.delivered import NOTHING_DELIVERED, Delivered
 from agent.site.firmware_mix import NO_MIX, FirmwareMix, MixSums
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.metered import UNMETERED, Metered
 from agent.site.pools.figures import PoolFigures, WorkSums
 from agent.site.pools.work import PoolClass
@@ -114,10 +115,12 @@ class SiteFigures:
         at: Unix time, s.
         site: All units.
         by_container, by_rack, by_model: The same sums by name; a rack's key is (container, rack).
-        by_owner: The same by the owner in the ledger; empty where no unit has one. Units of the site's own are in none.
+        by_owner: The same by the owner in the ledger; empty where the ledger names none. Owners add up to the site:
+            units without an owner are those of `NO_OWNER`.
         delivered_1h_hs, delivered_24h_hs: Hashrate that pools credited, over the units for which it is known; None
             while it is known for none.
         delivered_1h_deployed_hs, delivered_24h_deployed_hs: Nameplate of these units.
+        delivered_by_owner: The delivered hashrate of each owner for which it is known of some unit.
         mix: Units by reader and firmware, and operating by the window of its rates.
         credited: What pools say that they credit, by account of the configuration.
         pools: Units and hashrate by where the work goes; None where that is not judged.
@@ -135,6 +138,7 @@ class SiteFigures:
     mix: FirmwareMix = NO_MIX
     credited: tuple[AccountCredit, ...] = ()
     by_owner: dict[str, Figures] = field(default_factory=dict)
+    delivered_by_owner: Mapping[str, Delivered] = field(default_factory=dict)
     pools: PoolFigures | None = None
 
     @property
@@ -250,7 +254,12 @@ class Sums:
         self._works.add([(status.work, status.hashrate_hs) for status in statuses if status.work is not None])
 
     def figures(
-        self, at: float, *, metered: Metered = UNMETERED, delivered: Delivered = NOTHING_DELIVERED
+        self,
+        at: float,
+        *,
+        metered: Metered = UNMETERED,
+        delivered: Delivered = NOTHING_DELIVERED,
+        names_owners: bool = False,
     ) -> SiteFigures:
         """Return the figures of the site and of each container, rack, model and owner.
 
@@ -258,25 +267,35 @@ class Sums:
             at: Unix time, s.
             metered: What the meters of containers and of the site read now.
             delivered: The hashrate that pools credited lately.
+            names_owners: True if the ledger names owners, of units that are deployed now or at other times.
         """
-        return run_at_once(self.figures_in_slices(at, metered=metered, delivered=delivered))
+        slices = self.figures_in_slices(at, metered=metered, delivered=delivered, names_owners=names_owners)
+        return run_at_once(slices)
 
-    def figures_in_slices(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
+    def figures_in_slices(
+        self, at: float, *, metered: Metered, delivered: Delivered, names_owners: bool
+    ) -> Slices[SiteFigures]:
         """Return what `figures` returns, in slices; no unit may be added before the last slice."""
-        return self._site_figures(at, metered=metered, delivered=delivered)
+        return self._site_figures(at, metered=metered, delivered=delivered, names_owners=names_owners)
 
-    def _site_figures(self, at: float, *, metered: Metered, delivered: Delivered) -> Slices[SiteFigures]:
+    def _site_figures(
+        self, at: float, *, metered: Metered, delivered: Delivered, names_owners: bool
+    ) -> Slices[SiteFigures]:
         is_judged = self._works.is_judged
         racks: dict[tuple[str, str], _Sums] = {}
         models: dict[str, _Sums] = {}
+        names_owners = names_owners or any(owner for _, _, _, owner in self._cells)
         owners: dict[str, _Sums] = {}
         for number, ((container, rack, model, owner), cell) in enumerate(self._cells.items(), start=1):
             _merge(racks, (container, rack), cell)
             _merge(models, model, cell)
-            if owner:
-                _merge(owners, owner, cell)
+            if names_owners:
+                _merge(owners, owner or NO_OWNER, cell)
             if not number % RACKS_PER_SLICE:
                 yield
+        if names_owners and not owners:
+            # Nothing is deployed, and that is known of each owner.
+            owners[NO_OWNER] = _NOTHING
         containers: dict[str, _Sums] = {}
         for (container, _), sums in racks.items():
             _merge(containers, container, sums)
@@ -299,7 +318,11 @@ class Sums:
             by_container=by_container,
             by_rack=by_rack,
             by_model={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(models.items())},
-            by_owner={name: _figures(sums, at, is_judged=is_judged) for name, sums in sorted(owners.items())},
+            # The site's own units come last.
+            by_owner={
+                name: _figures(owners[name], at, is_judged=is_judged)
+                for name in sorted(owners, key=lambda name: (name == NO_OWNER, name))
+            },
             delivered_1h_hs=delivered.hour_hs,
             delivered_24h_hs=delivered.day_hs,
             delivered_1h_deployed_hs=delivered.hour_deployed_hs,

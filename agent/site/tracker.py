@@ -14,7 +14,7 @@ from agent.errors import OtherUnitError, PollError
 from agent.site.curtailment.events import Curtailments, Slice
 from agent.site.lateness import HELD_FOR_RATIO, held
 from agent.site.ledger.delta import LedgerDelta, delta_between
-from agent.site.ledger.entries import LedgerEntry
+from agent.site.ledger.entries import NO_OWNER, LedgerEntry
 from agent.site.pools.allow import AllowList
 from agent.site.pools.watch import WorkWatch
 from agent.site.power import PowerModel
@@ -58,6 +58,7 @@ class Tracker:
         allow: The site's allow-list of pools; None to judge none. May be replaced in the same way.
 
     Attributes:
+        names_owners: True if the ledger names owners, of units that are deployed now or at other times.
         longest_rest_s: The longest wait between two polls of a silent unit, s.
         restored_at: When statuses of an earlier process were taken over, by the monotonic clock, s; -inf if none were.
     """
@@ -81,6 +82,7 @@ class Tracker:
         self.power_model = power_model or PowerModel()
         self.bins_of = bins_of
         self.allow = allow
+        self.names_owners = False
         self.curtailments = curtailments or Curtailments()
         self._slice: Slice = self.curtailments.around(at)
         self._is_renaming = False
@@ -107,6 +109,10 @@ class Tracker:
     def units(self) -> Mapping[str, TrackedUnit]:
         """Every unit's memory, by id; a mapping that a change of the ledger replaces and does not alter."""
         return self._units
+
+    def owners(self) -> dict[str, str]:
+        """Return the name of each unit's owner, by unit."""
+        return {unit_id: unit.entry.owner or NO_OWNER for unit_id, unit in self._units.items()}
 
     def compare(self, entries: Iterable[LedgerEntry]) -> LedgerDelta:
         """Return what changes with the entries of another ledger, or of another day.

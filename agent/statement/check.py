@@ -16,7 +16,8 @@ from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
 from agent.statement.nameplates import is_missing
 from agent.statement.notes import notes_of
-from agent.statement.parts import Part, Source, part_of
+from agent.statement.owner_source import OwnerSource
+from agent.statement.parts import Part, Source, part_of, titled
 from agent.statement.period import Period, utc_text
 from agent.statement.statement import FORMAT, Statement
 
@@ -91,11 +92,11 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
     Raises:
         StatementError: If the site is not in the statement, or history no longer has rows for the period.
     """
-    stated = next((part for part in statement.parts if part.site == source.site), None)
+    owner = source.owner if isinstance(source, OwnerSource) else None
+    stated = next((part for part in statement.parts if (part.site, part.owner) == (source.site, owner)), None)
     if stated is None:
-        raise StatementError(
-            f"{source.site} is not in this statement, which covers {', '.join(p.site for p in statement.parts)}"
-        )
+        covered = ", ".join(titled(part.site, part.owner) for part in statement.parts)
+        raise StatementError(f"{titled(source.site, owner)} is not in this statement, which covers {covered}")
     until = period.end if stated.is_over else min(stated.inputs.last_at, period.end)
     part = part_of(
         source,

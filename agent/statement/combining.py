@@ -35,8 +35,10 @@ def refuse_double(parts: Sequence[Part]) -> None:
     """Refuse parts that count anything twice.
 
     Raises:
-        StatementError: If a site occurs twice, beside one of its own shards, or its rows under another name.
+        StatementError: If a site occurs twice, beside one of its own shards, or its rows under another name; or if an
+            owner's part is beside a whole site's or another owner's.
     """
+    _refuse_other_owners(parts)
     sites = [part.site for part in parts]
     twice = sorted({site for site in sites if sites.count(site) > 1})
     if twice:
@@ -56,6 +58,13 @@ def refuse_double(parts: Sequence[Part]) -> None:
         for other in parts[:number]:
             if part.mean.deployed_hs and _is_same(part, other):
                 raise StatementError(f"stated more than once: {other.site} and {part.site} have the same rows")
+
+
+def _refuse_other_owners(parts: Sequence[Part]) -> None:
+    owners = sorted({"" if part.owner is None else part.owner for part in parts})
+    if len(owners) > 1:
+        shown = " and ".join(f"owner {owner}" if owner else "whole sites" for owner in owners)
+        raise StatementError(f"statements of {shown} are not combined: state the site itself, or combine one owner's")
 
 
 def _is_same(one: Part, other: Part) -> bool:

@@ -72,11 +72,11 @@ def doubts_of(part: Part) -> Iterator[ClosedGate]:
             " one of the two is wrong",
         )
     if is_off(part):
-        off = part.unseen.ledger_off / (part.mean.deployed_hs * part.mean.watched_s)
+        deployed, off = part.mean.deployed_hs * part.mean.watched_s, part.unseen.ledger_off
+        share = f"{ratio_text(abs(off) / deployed)} {'more' if off > 0 else 'less'}" if deployed else "something"
+        kept = "than history kept at the time" if deployed else "where history kept nothing at the time"
         yield ClosedGate(
-            LEDGER,
-            f"{part.site}: the ledger now says {ratio_text(abs(off))} {'more' if off > 0 else 'less'} deployed than"
-            " history kept at the time: it was changed for the past",
+            LEDGER, f"{part.site}: the ledger now says {share} deployed {kept}: it was changed for the past"
         )
     if part.apart_hours:
         yield ClosedGate(

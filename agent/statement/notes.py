@@ -64,8 +64,9 @@ def _late_start(part: Part) -> Iterator[str]:
     for gap in part.unseen.gaps[:1]:
         if gap.reason is GapReason.LATE_START:
             into = "the period" if part.unseen.since == part.start else "the time in which it had units"
+            history = "this agent's history begins" if part.owner is None else "owners are in its history from"
             yield (
-                f"{part.site}: LATE START: this agent's history begins {utc_text(gap.end)},"
+                f"{part.site}: LATE START: {history} {utc_text(gap.end)},"
                 f" {span_text(gap.seconds)} into {into}; nothing is known of before."
             )
 

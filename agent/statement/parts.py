@@ -16,6 +16,7 @@ from agent.site.credited.windows import mean_over
 from agent.statement.declared import DeployedCourse
 from agent.statement.errors import StatementError
 from agent.statement.nameplates import CheckedNameplates, FactSource, checked_nameplates
+from agent.statement.owner_source import OwnerSource
 from agent.statement.period import Period, utc_text
 from agent.statement.recovered import NOTHING_RECOVERED, RECOVERED_KIND, Recovered, recovered_of
 from agent.statement.rows import GroupSums, HourSums, refuse_unsound
@@ -74,6 +75,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         unseen: What its history does not show.
         nameplates: What units said of their own nameplates; None in statements of earlier formats.
         recovered: What units' counters prove of time that was not watched.
+        owner: The owner whose units alone it is of; None for the whole site.
     """
 
     site: str
@@ -92,6 +94,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     unseen: Unseen
     nameplates: CheckedNameplates | None = None
     recovered: Recovered = NOTHING_RECOVERED
+    owner: str | None = None
 
     @property
     def watched_share(self) -> float:
@@ -107,6 +110,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     def whole_hs(self) -> float:
         """Deployed as a mean over that time, watched or not, H/s."""
         return self.unseen.whole_hs(self.mean.deployed_hs, self.mean.watched_s)
+
+
+def titled(site: str, owner: str | None) -> str:
+    """Return what a statement is called after: ``example-1``, or ``example-1, owner North``."""
+    return site if owner is None else f"{site}, owner {owner}"
 
 
 class Source(FactSource, Protocol):
@@ -159,6 +167,7 @@ def part_of(
     Raises:
         StatementError: If history has no rows for the period, or one that cannot be.
     """
+    owner = source.owner if isinstance(source, OwnerSource) else None
     totals, digest, hours = Totals(), Digest(digest_format), HourSums(period.start)
     span = source.span()
     unseen = UnseenBook(
@@ -169,6 +178,7 @@ def part_of(
         taker=taker,
         # By the time that had passed, not by the last row: a gap at the end has its reason from what came after it.
         runs=Runs.of(source.facts(period.start - LISTED_GAP_S, period.start + elapsed_s, kinds=RUN_KINDS)),
+        is_site_watched=source.is_site_watched if isinstance(source, OwnerSource) else None,
     )
     first: Values | None = None
     last: Values | None = None
@@ -182,8 +192,7 @@ def part_of(
         digest.add(chunk)
     mean = totals.values(at=period.start, span_s=period.seconds)
     if first is None or last is None or mean is None:
-        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}" if span else "it is empty"
-        raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
+        raise StatementError(_absence(source, period, span))
     first_row, last_row = row_from(first), row_from(last)
     last_at = last_row.at + last_row.span_s
     if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
@@ -216,7 +225,8 @@ def part_of(
         apart_hours=_apart_hours(source, hours, period.start, last_at),
         unseen=seen,
         recovered=recovered,
-        nameplates=checked_nameplates(source, period.start, period.start + elapsed_s),
+        nameplates=checked_nameplates(source, period.start, period.start + elapsed_s, owner=owner),
+        owner=owner,
     )
 
 
@@ -227,6 +237,18 @@ def _apart_hours(source: Source, hours: HourSums, start: int, until: int) -> tup
         hour: GroupSums(deployed, operating) for hour, deployed, operating in source.container_sums(start, whole_until)
     }
     return tuple(hours.apart(sums))
+
+
+def _absence(source: Source, period: Period, span: tuple[int, int] | None) -> str:
+    rows, held = "rows", "it is empty"
+    if isinstance(source, OwnerSource):
+        if source.is_site_watched(period.start, period.end):
+            rows, held = "rows of owners", "they are kept from when this version runs and the ledger names owners"
+        else:
+            span = source.site_span()
+    if span is not None:
+        held = f"it holds {utc_text(span[0])} to {utc_text(span[1])}"
+    return f"the history of {source.site} has no {rows} for {period.name}: {held}"
 
 
 def _credited(found: Sequence[PoolCredit], period: Period) -> Iterator[CreditedAccount]:

@@ -50,6 +50,11 @@ METHOD = (
     " hashing uptime that in which they answered and hashed. Sums are of unrounded values. The digest is the SHA-256"
     " of the history rows as `hashsight history export` writes them."
 )
+OWNER_METHOD = (
+    " This statement is of one owner's units alone, by the ledger's column `owner` at the time. It has the time in"
+    " which the site was watched, as those of all owners, so that they add up to the site's; where the owner had no"
+    " units, its rows are zeros. What pools credit to the site's accounts and what meters read is not cut along owners."
+)
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,4 +203,5 @@ def _statement(
         acknowledged=seen,
         sites=sites,
         before=blank.before,
+        method=METHOD if parts[0].owner is None else METHOD + OWNER_METHOD,
     )

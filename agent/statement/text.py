@@ -17,6 +17,7 @@ from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
 from agent.statement.nameplates import nameplate_lines
 from agent.statement.notes import span_text
+from agent.statement.parts import titled
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
@@ -74,7 +75,7 @@ def scale_of(statement: Statement) -> Scale:
 
 def title(statement: Statement) -> str:
     """Return the headline with sites and period."""
-    sites = ", ".join(part.site for part in statement.parts)
+    sites = titled(", ".join(part.site for part in statement.parts), statement.parts[0].owner)
     zones = ", ".join(sorted({part.zone for part in statement.parts}))
     draft = "Draft statement" if statement.is_draft else "Statement"
     draft += " (lower bound)" if statement.figures.is_lower_bound else ""
@@ -293,6 +294,7 @@ def csv(statement: Statement) -> str:
     """Return every figure in base units, unrounded, one ``name,value`` a line."""
     rows: list[tuple[str, object]] = [
         ("sites", " ".join(part.site for part in statement.parts)),
+        *([("owner", owner)] if (owner := statement.parts[0].owner) is not None else []),
         ("period", statement.period),
         ("days", statement.days),
         ("is_draft", statement.is_draft),

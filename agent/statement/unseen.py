@@ -180,6 +180,8 @@ class UnseenBook:
         is_first: True if history has no rows before the period.
         taker: Receiver of the same rows and gaps; None for none.
         runs: When agents started and stopped.
+        is_site_watched: Returns True if there are rows of the site between two Unix times, s, where these are an
+            owner's; None if they are the site's.
 
     Attributes:
         gaps: Those to list, oldest first.
@@ -194,10 +196,12 @@ class UnseenBook:
         is_first: bool,
         taker: RowTaker | None = None,
         runs: Runs = NO_RUNS,
+        is_site_watched: Callable[[int, int], bool] | None = None,
     ) -> None:
         self._runs = runs
         self._start, self._course, self._set_aside_at, self._is_first = start, course, set_aside_at, is_first
         self._taker = taker
+        self._is_site_watched = is_site_watched
         self._since = start
         self._before: Values | None = None
         self._last: Values | None = None
@@ -251,6 +255,8 @@ class UnseenBook:
         last = self._last
         if last is None:
             return GapReason.LATE_START if self._is_first else GapReason.UNKNOWN
+        if self._is_site_watched is not None and self._is_site_watched(start, end):
+            return GapReason.UNKNOWN
         if _is_mass_loss(self._before, last):
             return GapReason.POWER
         told = self._runs.reason(start - _unwatched_s(last), end)

@@ -55,6 +55,8 @@ _hashsight() {
             return ;;
         " top --container")
             return ;;
+        " top --owner")
+            return ;;
         " top --cause")
             return ;;
         " top --state")
@@ -170,6 +172,8 @@ _hashsight() {
         " statement --sites")
             return ;;
         " statement --acknowledge")
+            return ;;
+        " statement --owner")
             return ;;
         " history export --config" | " history export -c")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -384,7 +388,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--config -c --json --all -h --help" || words=""
             ;;
         " top")
-            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --direct --every --sort --container --cause --state --text --once --json -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --url --token-file --ca-file --direct --every --sort --container --owner --cause --state --text --once --json -h --help" || words=""
             ;;
         " read")
             [[ $word == -* ]] && words="--config -c --any-address --json --raw --timeout -h --help" || words=""
@@ -411,7 +415,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
             ;;
         " statement")
-            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge --owner -h --help" || words=""
             ;;
         " history")
             [[ $word == -* ]] && words="-h --help" || words="export merge"

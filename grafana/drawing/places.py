@@ -115,6 +115,41 @@ def _firmware() -> parts.Table:
     )
 
 
+def owners(board: page.Page) -> None:
+    """Draw the owners of a site's units; without any the table has no data."""
+    board.row("Which owner?")
+    ratio = "owner:mining_operating_per_deployed:ratio"
+    queries = [
+        column(f"max by (owner) (owner:mining_deployed_{_HS}:sum{_SITE})"),
+        column(f"max by (owner) (owner:mining_operating_{_HS}:sum{_SITE})"),
+        column(f"max by (owner) ({ratio}{_SITE})"),
+        column(f"max by (owner) ({ratio}1d{_SITE})"),
+        column(f"max by (owner) ({ratio}mtd{_SITE})"),
+        column(f"max by (owner) (owner:mining_known_per_deployed:ratio{_SITE})"),
+        column(f"max by (owner) (owner:mining_energy_efficiency_j_per_th:ratio{_SITE})"),
+    ]
+    columns = {
+        "owner": Column(title="owner"),
+        "Value #A": Column(title="Deployed", unit=HASHRATE, decimals=2),
+        "Value #B": Column(title="Operating", unit=HASHRATE, decimals=2),
+        "Value #C": Column(title="Efficiency now", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #D": Column(title="24 h", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #E": Column(title="This month", unit=RATIO, steps=EFFICIENCY, decimals=2),
+        "Value #F": Column(title="Coverage", unit=RATIO, steps=COVERAGE, decimals=1),
+        "Value #G": Column(title="Energy efficiency", unit=J_PER_TH, decimals=2),
+    }
+    table = parts.listing(
+        "Owners now",
+        "Each owner in the ledger, where it names any, and the units without one; together they are the site. Months "
+        "are UTC's; `hashsight statement --owner` has the figures to publish.",
+        queries,
+        columns,
+        sort_by="Efficiency now",
+        is_descending=False,
+    )
+    board.add(table, width=24, height=8)
+
+
 def _groups(title: str, level: str, label: str, chosen: str) -> parts.Table:
     by = f"max by ({label})"
     queries = [

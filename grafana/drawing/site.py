@@ -12,7 +12,7 @@ from grafana.drawing.parts import (
     Query,
     now,
 )
-from grafana.drawing.places import places
+from grafana.drawing.places import owners, places
 from grafana.drawing.power import power
 from grafana.drawing.work import work
 
@@ -201,4 +201,5 @@ def draw() -> page.Page:
     work(board)
     power(board)
     belief(board)
+    owners(board)
     return board

@@ -9,14 +9,14 @@ from simulators.commands.given import drawn_seed, is_given, listed_endpoints
 from simulators.commands.hosting import host_farm
 from simulators.commands.listeners import read_listeners
 from simulators.commands.process import run_until_done
-from simulators.farm.plan import AnyKind, FarmError, FarmPlan, Troubles, read_likes, read_mix, read_share
+from simulators.farm.plan import AnyKind, FarmError, FarmPlan, Troubles, read_likes, read_mix, read_owners, read_share
 from simulators.scenario.scenario import load_farm
 from simulators.strangers.surroundings import Surroundings, read_elsewhere, read_strangers
 
 # Options for which the file of ``--farm`` has keys.
 _IN_FILE = (
     *("addresses", "asleep", "base", "containers", "missing_board", "missing_chips"),
-    *("like", "mix", "off", "slow", "starting", "units", "strangers", "elsewhere", "latency_ms", "loss"),
+    *("like", "mix", "off", "slow", "starting", "units", "strangers", "elsewhere", "latency_ms", "loss", "owners"),
 )
 
 
@@ -38,6 +38,7 @@ def run(
     mix: str,
     like: list[str] | None,
     containers: int,
+    owners: str,
     off: str,
     asleep: str,
     starting: str,
@@ -65,6 +66,7 @@ def run(
                 endpoints=endpoints,
                 mix=_kinds(context, mix, like or []),
                 containers=containers if is_given(context, "containers") else min(containers, units),
+                owners=read_owners(owners),
                 troubles=Troubles(
                     off=read_share(off),
                     asleep=read_share(asleep),

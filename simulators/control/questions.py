@@ -67,6 +67,7 @@ class Who(Question, frozen=True, kw_only=True):
         models: Model names, without the maker.
         containers: Containers.
         racks: Racks.
+        owners: Owners.
         share: Share of the matching units, drawn by the farm's seed.
         draw: Another number draws other units for the same share.
     """
@@ -75,6 +76,7 @@ class Who(Question, frozen=True, kw_only=True):
     models: list[Name] = []
     containers: list[Name] = []
     racks: list[Name] = []
+    owners: list[Name] = []
     share: Share = 1.0
     draw: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
@@ -85,6 +87,7 @@ class Who(Question, frozen=True, kw_only=True):
             models=tuple(self.models),
             containers=tuple(self.containers),
             racks=tuple(self.racks),
+            owners=tuple(self.owners),
             share=self.share,
             draw=self.draw,
         )

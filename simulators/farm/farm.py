@@ -269,7 +269,8 @@ class Farm:
         rows = csv.writer(file, lineterminator="\n")
         listed = [group for group in self.plan.around.strangers if group.listed is not None]
         more = ("make",) if listed else ()
-        rows.writerow((*LEDGER_COLUMNS, *more))
+        owned = ("owner",) if self.plan.owners else ()
+        rows.writerow((*LEDGER_COLUMNS, *more, *owned))
         for unit in self.units:
             identity = unit.identity
             own_port = identity.port or port
@@ -290,11 +291,12 @@ class Farm:
                     identity.mac,
                     "yes",
                     *("" for _ in more),
+                    *(identity.owner for _ in owned),
                 )
             )
         for group in listed:
             for address in addresses_in(group.spans):
-                rows.writerow(_listed_row(group, address, port))
+                rows.writerow((*_listed_row(group, address, port), *("" for _ in owned)))
 
 
 def _listed_row(group: Strangers, address: int, port: int) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ class FarmPlan:
         containers: Number of containers, which are filled evenly and in order.
         troubles: Troubles that it starts with.
         air: Outside air; containers differ by a degree or two.
+        owners: Share of the units of each owner, in the farm's order; the rest are the site's own.
         around: The network around the units.
         build: Key of the firmware build that all units run; empty for those of their models.
     """
@@ -106,6 +107,7 @@ class FarmPlan:
     containers: int = 3
     troubles: Troubles = field(default_factory=Troubles)
     air: physics.Climate = USUAL_AIR
+    owners: Mapping[str, float] = field(default_factory=dict)
     around: Surroundings = QUIET
     build: str = ""
 
@@ -131,6 +133,23 @@ def read_mix(text: str) -> dict[AnyKind, float]:
     if abs(total - 1.0) > 0.005:
         raise FarmError(f"shares of mix {text!r} add up to {total:.1%}, not to 100 %")
     return mix
+
+
+def read_owners(text: str) -> dict[str, float]:
+    """Read ``North=50%,South=30%``: owners and their shares of the units; empty for none.
+
+    Raises:
+        FarmError: The text is malformed, or an owner is named twice.
+    """
+    owners: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, share = part.rpartition("=")
+        if not equals or not name.strip():
+            raise FarmError(f"owner {part!r} is not of the form NAME=SHARE%, as in North=50%")
+        if name.strip() in owners:
+            raise FarmError(f"owner {name.strip()!r} is there twice")
+        owners[name.strip()] = read_share(share)
+    return owners
 
 
 def read_likes(texts: Sequence[str]) -> dict[AnyKind, float]:
@@ -223,6 +242,9 @@ def check_plan(plan: FarmPlan) -> None:
     if first.is_loopback and int(first) + plan.units * 256 // 254 + 2 > int(ipaddress.IPv4Address("127.255.255.254")):
         raise FarmError(f"{plan.units} units do not fit between {plan.base} and 127.255.255.254")
     _check_surroundings(plan)
+    owned = sum(plan.owners.values())
+    if owned > 1.0 + 1e-9:
+        raise FarmError(f"owners have {owned:.1%} of the units")
     wrong = sum(astuple(plan.troubles))
     if wrong > 1.0 + 1e-9:
         raise FarmError(f"troubles add up to {wrong:.1%} of the units")
@@ -260,6 +282,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
     farm_key = chance.word(plan.seed, 0)
     endpoints = unit_endpoints(plan)
     container_names = [f"C{container + 1}" for container in range(plan.containers)]
+    owners = _owners(plan)
     rack_names: dict[tuple[int, int], str] = {}
     places = [0] * plan.containers
     for index, kind in enumerate(kinds):
@@ -285,6 +308,7 @@ def build_units(plan: FarmPlan, start: float) -> Iterator[Unit]:
             like="" if twin is None else twin.name,
             firmware=firmware,
             tuning=FIRMWARES[firmware].tuning_for(chance.uniform(key, -8)),
+            owner=owners[index],
         )
         trouble = troubles.get(index, "")
         air, coolant = climates[container]
@@ -307,6 +331,16 @@ def _spread(mix: Mapping[AnyKind, float], units: int) -> list[AnyKind]:
     for kind in by_remainder[: units - sum(counts.values())]:
         counts[kind] += 1
     return [kind for kind, number in counts.items() for _ in range(number)]
+
+
+def _owners(plan: FarmPlan) -> list[str]:
+    """Return the owner of each unit: one owner's units stand together."""
+    owners, until = [""] * plan.units, 0.0
+    for name, share in plan.owners.items():
+        first, until = until, until + share
+        begin, end = round(first * plan.units), round(until * plan.units)
+        owners[begin:end] = [name] * (end - begin)
+    return owners
 
 
 def _assign_troubles(plan: FarmPlan) -> dict[int, str]:

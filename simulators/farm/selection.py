@@ -1,4 +1,4 @@
-"""Selectors of units: by id, model, container and rack, and a share of the matching units."""
+"""Selectors of units: by id, model, container, rack and owner, and a share of the matching units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -20,6 +20,7 @@ class Selector:
         models: Model names, without the maker.
         containers: Containers.
         racks: Racks.
+        owners: Owners.
         share: Share of the matching units, drawn by the farm's seed and the selector.
         draw: Another number draws other units for the same share.
     """
@@ -28,6 +29,7 @@ class Selector:
     models: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     racks: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     share: float = 1.0
     draw: int = 0
 
@@ -52,7 +54,7 @@ class Selector:
 
 EVERYTHING = Selector()
 
-_WORDS = {"unit": "units", "model": "models", "container": "containers", "rack": "racks"}
+_WORDS = {"unit": "units", "model": "models", "container": "containers", "rack": "racks", "owner": "owners"}
 
 
 def read_selector(text: str) -> Selector:
@@ -104,4 +106,5 @@ def _fits(unit: Unit, selector: Selector) -> bool:
         (not selector.models or identity.model.name in selector.models)
         and (not selector.containers or identity.container in selector.containers)
         and (not selector.racks or identity.rack in selector.racks)
+        and (not selector.owners or identity.owner in selector.owners)
     )

@@ -54,6 +54,7 @@ class UnitTruth(TypedDict):
     container: str
     rack: str
     slot: int
+    owner: str
     serial: str
     mac: str
     build: str
@@ -116,6 +117,24 @@ class SiteTruth(TypedDict):
     mean_operational_efficiency_ratio: float | None
 
 
+class OwnerTruth(TypedDict):
+    """The truth of one owner's units at the moment.
+
+    Attributes:
+        units: Number of units.
+        deployed_hs: Sum of the nameplates, H/s.
+        hashrate_hs: Sum of the true hashrates, H/s.
+        power_watts: Power at the wall, W.
+        losses_hs: Losses against nameplate by cause, H/s.
+    """
+
+    units: int
+    deployed_hs: float
+    hashrate_hs: float
+    power_watts: float
+    losses_hs: dict[str, float]
+
+
 class FarmTruth(TypedDict):
     """The truth of a farm at a moment.
 
@@ -124,6 +143,7 @@ class FarmTruth(TypedDict):
         since_start_s: Seconds since the farm's start.
         seed: Random seed.
         site: All units together.
+        owners: The units of each owner; the site's own have an empty name. Empty where no unit has an owner.
         units: The requested units, one by one.
     """
 
@@ -131,6 +151,7 @@ class FarmTruth(TypedDict):
     since_start_s: float
     seed: int
     site: SiteTruth
+    owners: dict[str, OwnerTruth]
     units: list[UnitTruth]
 
 
@@ -147,6 +168,7 @@ def farm_truth(farm: Farm, t: float, units: Sequence[Unit] | None = None) -> Far
         "since_start_s": t - farm.start,
         "seed": farm.plan.seed,
         "site": site_truth(farm, t),
+        "owners": owner_truths(farm, t),
         "units": [unit_truth(unit, t) for unit in (farm.units if units is None else units)],
     }
 
@@ -178,6 +200,30 @@ def site_truth(farm: Farm, t: float) -> SiteTruth:
     }
 
 
+def owner_truths(farm: Farm, t: float) -> dict[str, OwnerTruth]:
+    """Return the truth of each owner's units at `t`: 20 us a unit, and nothing where no unit has an owner."""
+    if not farm.plan.owners:
+        return {}
+    owners: dict[str, list[Unit]] = {}
+    for unit in farm.units:
+        owners.setdefault(unit.identity.owner, []).append(unit)
+    return {name: _owner_truth(units, t) for name, units in sorted(owners.items())}
+
+
+def _owner_truth(units: Sequence[Unit], t: float) -> OwnerTruth:
+    losses: dict[str, float] = {}
+    for unit in units:
+        for cause, lost in unit.losses_hs(t).items():
+            losses[str(cause)] = losses.get(str(cause), 0.0) + lost
+    return {
+        "units": len(units),
+        "deployed_hs": sum(unit.identity.model.hashrate_hs for unit in units),
+        "hashrate_hs": sum(unit.hashrate_hs(t) for unit in units),
+        "power_watts": sum(unit.power_watts(t) for unit in units),
+        "losses_hs": losses,
+    }
+
+
 def unit_truth(unit: Unit, t: float) -> UnitTruth:
     """Return the truth of one unit at `t`."""
     identity = unit.identity
@@ -192,6 +238,7 @@ def unit_truth(unit: Unit, t: float) -> UnitTruth:
         "container": identity.container,
         "rack": identity.rack,
         "slot": identity.slot,
+        "owner": identity.owner,
         "serial": identity.serial,
         "mac": identity.mac,
         "build": unit.build,

@@ -216,6 +216,7 @@ def _checked(scenario: Scenario, *, file: str) -> Scenario:
         wrong("duration", show_duration(scenario.duration), "at most a year is expected")
     containers = {f"C{number + 1}" for number in range(scenario.farm.containers)}
     models = {kind.model.name for kind in scenario.plan().mix}
+    owners = set(scenario.farm.owners)
     for name, happening, number in scenario.happenings():
         key = f"{name}[{number}]"
         if not 0.0 <= scenario.offset_s(happening.at) < scenario.duration:
@@ -225,9 +226,13 @@ def _checked(scenario: Scenario, *, file: str) -> Scenario:
             selector = happening.selector()
         else:
             selector, key = happening.who.selector(), f"{key}.who"
-        for kind, named, known in (("container", selector.containers, containers), ("model", selector.models, models)):
+        for kind, named, known in (
+            ("container", selector.containers, containers),
+            ("model", selector.models, models),
+            ("owner", selector.owners, owners),
+        ):
             for missing in sorted(set(named) - known):
-                wrong(f"{key}.{kind}", missing, f"the farm has {', '.join(sorted(known))}")
+                wrong(f"{key}.{kind}", missing, f"the farm has {', '.join(sorted(known)) or 'none'}")
     if sum(event.times for event in scenario.event) > MAX_BEGINNINGS:
         wrong("event", "", f"at most {MAX_BEGINNINGS} beginnings in all are expected")
     if mistakes:

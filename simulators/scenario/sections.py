@@ -29,6 +29,8 @@ from simulators.unit.physics import Climate
 
 MAX_BEGINNINGS = 5_000
 
+OwnerName = Annotated[str, Field(min_length=1, max_length=64)]
+
 
 class Section(BaseModel):
     """A section of a file; its attributes are the keys, and other keys are refused."""
@@ -40,7 +42,7 @@ class Who(Section):
     """Units that match every given filter; all units without one.
 
     Attributes:
-        unit, model, container, rack: One name or several.
+        unit, model, container, rack, owner: One name or several.
         share: Share of the matching units, drawn by the seed.
         draw: Another number draws other units for the same share.
     """
@@ -49,6 +51,7 @@ class Who(Section):
     model: Names = ()
     container: Names = ()
     rack: Names = ()
+    owner: Names = ()
     share: Share = 1.0
     draw: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
@@ -59,6 +62,7 @@ class Who(Section):
             models=self.model,
             containers=self.container,
             racks=self.rack,
+            owners=self.owner,
             share=self.share,
             draw=self.draw,
         )
@@ -85,6 +89,7 @@ class FarmSection(Section):
         addresses: ``IPV4`` or ``IPV4:PORT``, one for each unit, instead of `base`.
         mix: Model, bin and firmware, or ``like:`` and a capture's folder, to share: ``"S21:200" = "60%"``,
             ``"S21:200/vnish" = "40%"``.
+        owners: Owner to share, in the farm's order: ``North = "50%"``; the rest are the site's own.
         troubles: Troubles that it starts with.
     """
 
@@ -93,6 +98,7 @@ class FarmSection(Section):
     base: str = "127.10.0.1"
     addresses: Annotated[tuple[str, ...], LOOSE] = ()
     mix: dict[str, Share] = {"S21:200": 0.6, "T21:190": 0.4}
+    owners: dict[OwnerName, Share] = {}
     troubles: TroublesSection = TroublesSection()
 
     @field_validator("mix")
@@ -135,6 +141,7 @@ class FarmSection(Section):
             containers=self.containers,
             troubles=Troubles(**self.troubles.model_dump()),
             air=air,
+            owners=dict(self.owners),
         )
 
 

@@ -30,6 +30,7 @@ class Identity:
         container: Container.
         rack: Rack.
         slot: Slot in the rack, from 1.
+        owner: Whose it is; empty for the site's own.
         key: Seed of all its randomness.
         like: Name of the capture whose likeness it has; empty for none.
     """
@@ -47,6 +48,7 @@ class Identity:
     like: str = ""
     firmware: str = STOCK
     tuning: float = 1.0
+    owner: str = ""
 
     @property
     def host(self) -> str:

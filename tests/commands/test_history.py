@@ -73,6 +73,42 @@ def test_verify_finds_a_changed_history(config: Path, tmp_path: Path) -> None:
     assert "mean operating_hs: stated 4.6e+16, history gives 4.7e+16" in verified.stderr
 
 
+def test_an_owners_statement(config: Path, tmp_path: Path) -> None:
+    """By the ledger's column: stated, verified and exported by name; a wrong name is an error that lists the owners."""
+    unknown = call("statement", "2025-10", "-c", config, "--owner", "North")
+    assert unknown.exit_code == 2
+    assert "--owner = 'North': neither the ledger nor history names an owner" in " ".join(unknown.stderr.split())
+    with closing(write_history(tmp_path / "site.history.sqlite")) as file:
+        rows = hours(AT - DAY_S, END + 20 * DAY_S)
+        # All units are North's, of whose ledger this is; South has had none of them yet.
+        file.write(owners=[("North", each.values()) for each in rows])
+    header, unit = LEDGER.splitlines()
+    ledger = f"{header},owner\n{unit.replace('2025-01-01', '2025-11-15')},South\n"
+    (tmp_path / "ledger.csv").write_text(ledger, encoding="utf-8")
+    unknown = call("statement", "2025-10", "-c", config, "--owner", "Nort")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "--owner = 'Nort': one of (no owner), North, South is expected" in " ".join(unknown.stderr.split())
+
+    (tmp_path / "ledger.csv").unlink()
+    stated = call("statement", "2025-10", "-c", config, "--owner", "North", "--format", "json", "--publish")
+    assert stated.exit_code == 0, stated.stderr
+    assert json.loads(stated.stdout)["parts"][0]["owner"] == "North"
+    file_ = tmp_path / "north.json"
+    file_.write_text(stated.stdout, encoding="utf-8")
+    verified = call("statement", "--verify", file_, "-c", config)
+    assert (verified.exit_code, verified.stdout) == (0, f"{file_}: holds for alpha, owner North, 2025-10\n")
+    other = call("statement", "--verify", file_, "-c", config, "--owner", "South")
+    assert "--owner = 'South': the statement is of owner North" in " ".join(other.stderr.split())
+    both = call("statement", "--combine", file_, "--owner", "North")
+    assert both.exit_code == 2
+    exported = call("history", "export", "2025-10", "-c", config, "--what", "owners").stdout.splitlines()
+    assert exported[0].startswith("owner,time,at,span_s,watched_s,")
+    assert len(exported) == 1 + 31 * 24
+    assert {line.split(",")[0] for line in exported[1:]} == {"North"}
+    as_json = call("history", "export", "2025-10", "-c", config, "--what", "owners", "--json").stdout
+    assert {each["owner"] for each in json.loads(as_json)} == {"North"}
+
+
 def test_publish_refuses(config: Path) -> None:
     """With less than 95 % of the time watched --publish prints no statement."""
     # 475 of the 721 hours of November in Chicago.
@@ -201,7 +237,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),
         (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
-        (("history", "export", "--what", "units"), 2, "one of site, containers, changes is expected"),
+        (("history", "export", "--what", "units"), 2, "one of site, containers, owners, changes is expected"),
         (("history", "export", "last"), 2, "a month such as 2025-10"),
     ],
 )

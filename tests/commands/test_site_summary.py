@@ -84,6 +84,15 @@ def test_losses_in_words() -> None:
     assert shown.index("unreachable") < shown.index("underperforming")
 
 
+def test_owners_stand_below_the_containers_where_there_are_any() -> None:
+    """One row for each owner and for the units without one; a ledger without owners has no such table."""
+    north = msgspec.structs.replace(hashing(1), entry=msgspec.structs.replace(hashing(1).entry, owner="[b]North"))
+    shown = terminal([north, silent(2)], columns=160)
+    assert re.search(r"\[b\]North +1 +1 +- +200\.00 TH/s +200\.00 TH/s +100\.00 %", shown)
+    assert re.search(r"\(no owner\) +1 +0 +1 unreachable +0 H/s +200\.00 TH/s +0\.00 %", shown)
+    assert "owners" not in terminal([hashing(1)], columns=160)
+
+
 def test_a_narrow_terminal_loses_no_word() -> None:
     """In 40 columns lines fold and no text is cut."""
     shown = terminal([silent(0, "C2")], columns=40)

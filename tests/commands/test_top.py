@@ -266,6 +266,29 @@ def test_keys_choose_order_and_units() -> None:
     assert pressed(view(), "l", "c", "t", "x").query == QUERY
 
 
+def test_owners_stand_below_the_containers_where_there_are_any() -> None:
+    """The worst first, with what does not hash; a key shows one's units. A short terminal has no lines for them."""
+    owned = tuple(
+        msgspec.structs.replace(each, entry=msgspec.structs.replace(each.entry, owner=owner))
+        for each, owner in zip((*UNITS, *DARK), ("North",) * len(UNITS) + ("South",) * len(DARK), strict=True)
+    )
+    shown = view(answers(owned))
+    drawn = lines(shown, rows=40)
+    at = next(number for number, each in enumerate(drawn) if each.startswith("owner "))
+    assert drawn[at + 1].startswith("South ")
+    assert drawn[at + 1].endswith("6 unreachable")
+    assert drawn[at + 2].startswith("North ")
+    assert not any(each.startswith("owner ") for each in lines(shown, rows=16))
+    assert not any(each.startswith("owner ") for each in lines(view(), rows=40))
+    assert len([each for each in drawn if re.match(r"[a-d]\d ", each)]) == len(owned)
+    assert [pressed(shown, "o").query.owner for _ in range(3)] == ["North", "South", None]
+    assert "only South (x: all)" in lines(pressed(shown, "o", "o"), 120)[-1]
+    assert pressed(shown, "x").query == QUERY
+    assert pressed(view(), "o").query.owner is None
+    for rows in (LEAST_ROWS, 20, 24, 60):
+        assert len(lines(shown, rows=rows)) <= rows
+
+
 def test_a_search_is_typed_and_ended() -> None:
     """Letters are the search's own while it is typed: q does not quit. Enter searches, Escape drops it."""
     shown = pressed(view(), "/", "q", "1", "backspace", "é")

@@ -182,13 +182,15 @@ async def test_every_question_has_an_answer_at_a_bounded_cost(tmp_path: Path) ->
         f'site:mining_known_{HS}:avg1h{{site="{SITE}"}}': 59e12,
         f'site:mining_loss_{HS}:avg1h{{site="{SITE}",cause="curtailed"}}': 1e12,
         f'site:mining_watched:ratio1h{{site="{SITE}"}}': 1.0,
+        f'owner:mining_deployed_{HS}:avg1h{{site="{SITE}",owner="North"}}': 60e12,
+        f'owner:mining_operating_{HS}:avg1h{{site="{SITE}",owner="North"}}': 55e12,
     }
     load_blocks(
         tmp_path,
         (line for series, value in past.items() for line in hourly(series, lambda _, value=value: value, hours)),
     )
     web_port = free_port()
-    options = ("--http-port", str(web_port))
+    options = ("--http-port", str(web_port), "--owners", "North=50%")
     async with farm(tmp_path, units=50, options=options), curtailed_agent(tmp_path, web_port) as (_, url):
         target = url.removeprefix("http://")
         async with prometheus(tmp_path, quick_rules(tmp_path), [target]) as (running, server):

@@ -253,3 +253,13 @@ def test_every_level_records_the_same(level: str) -> None:
             for what in ("operating_per_deployed", "known_per_deployed", "energy_efficiency_j_per_th")
         }
     assert expected - names == set()
+
+
+def test_owners_are_recorded_now_and_over_the_periods_they_are_shown_for() -> None:
+    """Owners have the sums of every level, and ratios of an hour, a day and the month to date."""
+    names = {rule.name for rule in rules_lint.rules()}
+    now = ("deployed", "operating", "known", "uplift", "loss", "energy_efficiency")
+    expected = {f"owner:mining_{what}_hashrate_hashes_per_second:sum" for what in now}
+    expected |= {f"owner:mining_operating_per_deployed:ratio{window}" for window in ("", "1h", "1d", "mtd")}
+    assert expected - names == set()
+    assert not [name for name in names if name.startswith("owner:mining_delivered")]

@@ -55,7 +55,7 @@ def test_figures_hold_until_the_next() -> None:
 
 def test_every_group_has_a_row() -> None:
     """A minute holds the sums of the site and of each container, with losses and states."""
-    ((site, containers),) = minutes([(AT, 0.0, 190), (AT + 10, 10.0, 190)])
+    ((site, containers, _),) = minutes([(AT, 0.0, 190), (AT + 10, 10.0, 190)])
     assert site.losses_hs[Cause.UNDERPERFORMING] == 10e12
     assert site.losses_hs[Cause.UNREACHABLE] == 200e12
     assert site.units_by_state[UnitState.HASHING] == site.units_by_state[UnitState.UNREACHABLE] == 1
@@ -135,7 +135,7 @@ def test_no_unit_and_no_container() -> None:
     book = MinuteBook(longest_gap_s=30.0)
     book.advance(site_figures([], AT), simulated_units=0, clock_s=0.0)
     book.advance(site_figures([], AT + 10), simulated_units=0, clock_s=10.0)
-    ((site, containers),) = book.close()
+    ((site, containers, _),) = book.close()
     assert (site.watched_s, site.units, site.deployed_hs, containers) == (10.0, 0, 0, {})
 
 

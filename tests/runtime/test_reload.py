@@ -15,6 +15,7 @@ from agent.app import Agent
 from agent.errors import ConfigError
 from agent.runtime.reload import read_again
 from agent.runtime.setup import load_setup
+from agent.site.ledger.entries import NO_OWNER
 from agent.unit.coolant import CoolantLayout
 from agent.unit.reading import Poll
 
@@ -86,6 +87,22 @@ async def test_a_reload_touches_only_what_changed(tmp_path: Path) -> None:
         shown = (await agent.metrics.scrape())[0].decode()
     names = {line.split('unit="')[1].split('"')[0] for line in shown.splitlines() if line.startswith("miner_nameplate")}
     assert names == after.keys()
+
+
+async def test_a_unit_that_changes_hands_counts_for_its_owner_of_now(tmp_path: Path) -> None:
+    """A reload gives u1 to North, the next one to South; a ledger that names an owner of another day has owners too."""
+    agent = _agent(tmp_path)
+    header, row = LEDGER.splitlines()
+    # Another unit, which left years ago.
+    left = "u0,S21,200,127.77.0.9,C1,R1,9,2024-01-01,2024-02-01,deployed,West"
+    seen = []
+    async with agent.polling():
+        for rows in ([row], [f"{row},North"], [f"{row},South"], [f"{row},", left], [f"{row},"]):
+            head = header if rows == [row] else f"{header},owner"
+            (tmp_path / "ledger.csv").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+            await agent.reload()
+            seen.append({name: sums.deployed_hs for name, sums in agent.sum_up().by_owner.items()})
+    assert seen == [{}, {"North": 200e12}, {"South": 200e12}, {NO_OWNER: 200e12}, {}]
 
 
 async def test_a_reload_puts_interval_and_windows_in_force(tmp_path: Path) -> None:

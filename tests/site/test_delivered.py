@@ -12,8 +12,10 @@ from sim_cases import START, make_farm
 from site_cases import AT, NO_ANSWER, PLATE, STALE_AFTER_S, answered, entry, failed
 
 from agent.site.delivered import DAY_S, HASHES_PER_DIFFICULTY, HOUR_S, Delivered, DeliveredBook
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.status import UnitStatus
 from agent.site.tracker import Tracker
+from agent.slices import run_at_once
 from agent.unit.reading import ShareReading
 
 # One difficulty a second, in H/s.
@@ -279,3 +281,24 @@ def test_delivered_is_what_the_simulator_hashed() -> None:
     site = book.delivered(end_s)
     assert site.day_hs == pytest.approx(sum(true_hs.values()), rel=0.01)
     assert site.day_deployed_hs == farm.deployed_hs
+
+
+def test_owners_add_up_to_what_was_delivered() -> None:
+    """Each owner's units with a figure, by their own counters; a unit that left is the site's own."""
+    book = DeliveredBook(cadence_s=CADENCE_S)
+    for unit_id, rate in (("u1", 1.0), ("u2", 2.0), ("u3", 4.0), ("u4", 8.0)):
+        for clock_s, uptime_s, counter in running(0.0, 4200.0):
+            assert counter is not None
+            book.record(polled(clock_s, uptime_s, counter * rate, unit_id), clock_s=clock_s)
+    whole = book.delivered(4200.0)
+    slices = book.delivered_by_owner({"u1": "North", "u2": "North", "u3": "South", "u9": "East"})
+    # What is recorded between two slices changes no sum.
+    book.forget(["u1"])
+    found = run_at_once(slices)
+    assert {owner: each.hour_hs for owner, each in found.items()} == {
+        "North": pytest.approx(3 * ONE_HS),
+        "South": pytest.approx(4 * ONE_HS),
+        NO_OWNER: pytest.approx(8 * ONE_HS),
+    }
+    assert sum(each.hour_hs or 0.0 for each in found.values()) == pytest.approx(whole.hour_hs)
+    assert {each.day_hs for each in found.values()} == {None}

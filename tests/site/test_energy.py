@@ -4,7 +4,7 @@ import pytest
 from site_cases import AT, Case, entry, reading, statuses
 
 from agent.site.energy import Energy, EnergyBook
-from agent.site.ledger.entries import Place
+from agent.site.ledger.entries import NO_OWNER, Place
 from agent.site.metered import UNMETERED, Metered
 from agent.site.power import PowerSource
 from agent.site.totals import SiteFigures, site_figures
@@ -98,3 +98,24 @@ def test_what_was_given_does_not_change_any_more() -> None:
     book.advance(running, 20.0)
     assert first.site == {ESTIMATED: 30_000.0}
     assert first.by_container["C1"] == {ESTIMATED: 30_000.0}
+
+
+def test_owners_energy_is_by_their_units() -> None:
+    """An owner's joules are its units' own figures, whatever a meter of the site reads; one that left begins anew."""
+    units = statuses(
+        [
+            Case(
+                entry=entry(f"u-{owner}", owner=owner),
+                reading=reading(f"u-{owner}", power_watts=watts),
+                error=None,
+                is_stale=False,
+            )
+            for owner, watts in (("North", 3000.0), ("", 1000.0))
+        ]
+    )
+    both = site_figures(units, AT, metered=Metered(site_watts=5000.0, container_watts={}))
+    energy = advanced((0.0, both), (10.0, both))
+    assert energy.by_owner == {"North": {ESTIMATED: 30_000.0}, NO_OWNER: {ESTIMATED: 10_000.0}}
+    assert energy.site == {METERED: 50_000.0}
+    alone = site_figures(units[1:], AT)
+    assert advanced((0.0, both), (10.0, both), (20.0, alone)).by_owner == {}

@@ -145,9 +145,9 @@ def hold(name: str, *, on_round: OnRound | None = None) -> Held:
     return _hold(*find_scenario(name), on_round=on_round)
 
 
-def hold_text(text: str) -> Held:
+def hold_text(text: str, *, on_round: OnRound | None = None) -> Held:
     """Play the scenario in a TOML text, and hold the agent's figures against every second of it."""
-    return _hold("text", read_scenario(text, file="text"))
+    return _hold("text", read_scenario(text, file="text"), on_round=on_round)
 
 
 def _hold(name: str, scenario: Scenario, *, on_round: OnRound | None = None) -> Held:

@@ -33,7 +33,9 @@ def export(
         str | None, typer.Option("--from", help="ISO date or time, in the site's zone, instead of a period.")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Likewise; not included.")] = None,
-    kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
+    kind: Annotated[
+        str, typer.Option("--what", help="site, containers, owners or changes (of units' states).")
+    ] = "site",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a row a line, instead of CSV.")] = False,
 ) -> None:
     """Print history as CSV in base units. A statement's digest is the SHA-256 of its period's CSV."""

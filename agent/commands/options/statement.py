@@ -18,6 +18,7 @@ app = typer.Typer(add_completion=False)
         "hashsight statement 2025-10 --format html > october.html",
         "hashsight statement 2025-Q3 --json --publish > q3.json",
         "hashsight statement --verify q3.json",
+        "hashsight statement 2025-10 --owner North",
     ),
 )
 def statement(
@@ -46,6 +47,9 @@ def statement(
     acknowledge: Annotated[
         list[str] | None,
         typer.Option("--acknowledge", help="Publish in spite of a doubt: delivered, ledger, containers or nameplates."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Only the units that the ledger gives to this owner.")
     ] = None,
 ) -> None:
     """Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method."""

@@ -51,6 +51,9 @@ def top(
         Order, typer.Option("--sort", help="Order of the units; off on purpose is not worst.")
     ] = Order.WORST,
     container: Annotated[str | None, typer.Option("--container", help="Only units of this container.")] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Only units that the ledger gives to this owner.")
+    ] = None,
     cause: Annotated[str | None, typer.Option("--cause", help="Only units with this loss: stopped, derated.")] = None,
     state: Annotated[str | None, typer.Option("--state", help="Only units in this state: hashing, stopped.")] = None,
     text: Annotated[str, typer.Option("--text", help="Only units with these words: an address, a model.")] = "",
@@ -62,6 +65,6 @@ def top(
     Asks the running agent, at the address in the configuration or at --url. With --direct it polls the units itself,
     for a site without an agent: a unit that two programs poll has twice the work.
 
-    Keys: s next order, r reverse, l next loss, c next container, t next state, / search, x show all, arrows and page
-    keys move, p pause, h help, q quit.
+    Keys: s next order, r reverse, l next loss, c next container, o next owner, t next state, / search, x show all,
+    arrows and page keys move, p pause, h help, q quit.
     """

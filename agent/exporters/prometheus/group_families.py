@@ -190,8 +190,13 @@ def _containers(figures: SiteFigures) -> Groups:
     return (((name,), sums) for name, sums in figures.by_container.items())
 
 
+def _owners(figures: SiteFigures) -> Groups:
+    return (((name,), sums) for name, sums in figures.by_owner.items())
+
+
 _SITE_LEVEL = _Level("site", (), _site)
 _CONTAINER_LEVEL = _Level("container", ("container",), _containers)
+_OWNER_LEVEL = _Level("owner", ("owner",), _owners)
 
 _OF_THIS_MOMENT = "at this moment: for a period, or for several sites, divide the averages of the sums instead"
 
@@ -205,19 +210,17 @@ SITE_FAMILIES: tuple[Family[SiteFigures], ...] = (
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_sparse=False,
     ),
-    *_figure(
-        "owner",
-        ("owner",),
-        lambda figures: (((name,), sums) for name, sums in figures.by_owner.items()),
-        is_sparse=True,
-    ),
+    *_figure("owner", ("owner",), _owners, is_sparse=True),
     *POOL_FAMILIES,
     *_curtailment(_SITE_LEVEL),
     *_curtailment(_CONTAINER_LEVEL),
+    *_curtailment(_OWNER_LEVEL),
     *_lateness(_SITE_LEVEL),
     *_lateness(_CONTAINER_LEVEL),
+    *_lateness(_OWNER_LEVEL),
     *_reasons(_SITE_LEVEL),
     *_reasons(_CONTAINER_LEVEL),
+    *_reasons(_OWNER_LEVEL),
     Family(
         name="mining_site_operational_efficiency_ratio",
         help=f"Operating over deployed hashrate, {_OF_THIS_MOMENT}.",

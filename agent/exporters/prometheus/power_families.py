@@ -102,6 +102,35 @@ POWER_FAMILIES: tuple[Family[SiteFigures], ...] = (
         lambda figures: (((name,), sums) for name, sums in figures.by_model.items()),
         is_metered=False,
     ),
+    # Meters read places, not owners, so an owner's power is by its units' own figures.
+    *power_figures(
+        "owner",
+        ("owner",),
+        lambda figures: (((name,), sums) for name, sums in figures.by_owner.items()),
+        is_metered=False,
+    ),
+    Family(
+        name="mining_owner_delivered_hashrate_hashes_per_second",
+        help="Hashrate that pools credited, over 1 and 24 hours, of the owner's units where it is known, per owner.",
+        kind=Kind.GAUGE,
+        labels=("site", "owner", "window"),
+        samples=lambda figures: [
+            ((owner, *window), rate_hs)
+            for owner, delivered in figures.delivered_by_owner.items()
+            for window, rate_hs in ((_HOUR, delivered.hour_hs), (_DAY, delivered.day_hs))
+        ],
+    ),
+    Family(
+        name="mining_owner_delivered_nameplate_hashrate_hashes_per_second",
+        help="Nameplate of the owner's units whose delivered hashrate is known, per owner.",
+        kind=Kind.GAUGE,
+        labels=("site", "owner", "window"),
+        samples=lambda figures: [
+            ((owner, *window), deployed_hs)
+            for owner, delivered in figures.delivered_by_owner.items()
+            for window, deployed_hs in ((_HOUR, delivered.hour_deployed_hs), (_DAY, delivered.day_deployed_hs))
+        ],
+    ),
     Family(
         name="mining_site_energy_efficiency_j_per_th",
         help="Watts per TH/s over the units that have both, at this moment; for a period, divide averages instead.",
@@ -141,6 +170,17 @@ ENERGY_FAMILIES: tuple[Family[Energy], ...] = (
         samples=lambda energy: [
             ((container, source.value), joules)
             for container, by_source in energy.by_container.items()
+            for source, joules in by_source.items()
+        ],
+    ),
+    Family(
+        name="mining_owner_energy_joules_total",
+        help="Energy since the agent started of the owner's units by their own figures; meters are not cut by owner.",
+        kind=Kind.COUNTER,
+        labels=("site", "owner", "source"),
+        samples=lambda energy: [
+            ((owner, *BY_SOURCE[source]), joules)
+            for owner, by_source in energy.by_owner.items()
             for source, joules in by_source.items()
         ],
     ),

@@ -23,7 +23,7 @@ DEFAULT_STEPS = 1440
 READ_S = 20.0
 # 9999-12-31T23:59:59Z: the last second that ISO 8601 and `datetime` can express with four digits of year.
 LAST_MOMENT = 253_402_300_799
-_NAMES = ("from", "to", "step", "container")
+_NAMES = ("from", "to", "step", "container", "owner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,14 @@ class HistoryQuery:
         start, end: Unix times from 0 to `LAST_MOMENT`, s; half-open.
         step_s: Seconds from one row to the next.
         container: Name of the container; None for the site.
+        owner: Name of the owner; None for the site.
     """
 
     start: int
     end: int
     step_s: int
     container: str | None = None
+    owner: str | None = None
 
 
 class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of the site, or of one container.
+    """Rows of the site, of one container or of one owner.
 
     Attributes:
         begins, ends: The queried span; half-open.
@@ -90,6 +92,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     site: str
     container: str | None
+    owner: str | None
     begins: datetime
     ends: datetime
     step_s: int
@@ -110,8 +113,11 @@ def parse_history_query(parameters: Iterable[tuple[str, str]], *, now: float) ->
     step_s = _step(given["step"]) if "step" in given else _default_step(end - start)
     if (end - start) / step_s > MAX_STEPS:
         raise QueryError(f"{(end - start) // step_s:,} steps are too many (at most {MAX_STEPS:,}); use a longer step")
+    container, owner = given.get("container"), given.get("owner")
+    if container is not None and owner is not None:
+        raise QueryError("container or owner is expected, not both: no rows are kept of both")
     # Rows begin at whole minutes.
-    return HistoryQuery(start=start - start % MINUTE_S, end=end, step_s=step_s, container=given.get("container"))
+    return HistoryQuery(start=start - start % MINUTE_S, end=end, step_s=step_s, container=container, owner=owner)
 
 
 def _default_step(span_s: int) -> int:
@@ -158,12 +164,13 @@ def answer_history(
     reader = read_history(path)
     try:
         reader.interrupt_after(READ_S, is_wanted=is_wanted)
-        rows = reader.rows(query.start, query.end, query.step_s, query.container)
+        rows = reader.rows(query.start, query.end, query.step_s, query.container, owner=query.owner)
     finally:
         reader.close()
     return HistoryAnswer(
         site=site,
         container=query.container,
+        owner=query.owner,
         begins=datetime.fromtimestamp(query.start, UTC),
         ends=datetime.fromtimestamp(query.end, UTC),
         step_s=query.step_s,

@@ -41,7 +41,7 @@ _TEXT_ESCAPES = str.maketrans({'"': r"\"", "\\": r"\\"})
 
 
 def site_lines(answer: SiteAnswer) -> Iterator[str]:
-    """Yield a line each for the site, its containers, racks and models, at the moment of their figures.
+    """Yield a line each for the site, its containers, owners, racks and models, at the moment of their figures.
 
     Args:
         answer: The site's figures; without figures there are no lines.
@@ -60,6 +60,8 @@ def site_lines(answer: SiteAnswer) -> Iterator[str]:
     for container in answer.containers or ():
         tags = site | {"container": container.container}
         yield _line("hashsight_container", tags, _facts(container.figures), at)
+    for owner in answer.owners or ():
+        yield _line("hashsight_owner", site | {"owner": owner.owner}, _facts(owner.figures), at)
     for rack in answer.racks or ():
         tags = site | {"container": rack.container, "rack": rack.rack}
         yield _line("hashsight_rack", tags, _facts(rack.figures), at)

@@ -150,7 +150,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnerAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums of one owner's units."""
+    """Sums of one owner's units, or of those without one, whose owner is ``(no owner)``."""
 
     owner: str
     figures: GroupAnswer
@@ -242,7 +242,7 @@ class SiteAnswer(msgspec.Struct, frozen=True, kw_only=True):
         units_by_reader: Units whose reading counts, by the reader that read them.
         firmwares: The same units by reader and firmware, in the order of their names; after the first 32 ``other``.
         operating_hs_by_window: Operating hashrate by the time over which its rates were averaged.
-        owners: By the owner in the ledger; empty where no unit has one.
+        owners: By the owner in the ledger; empty where it names none. They add up to the site.
         units_by_pool_class, hashrate_hs_by_pool_class: Units and measured hashrate by what the destination of their
             work is; null where ``[pools]`` names no destination. ``/api/v1/pools`` lists the destinations.
     """

@@ -64,6 +64,7 @@ class UnitRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     unit_id: str
+    owner: str
     container: str
     rack: str
     slot: str
@@ -204,6 +205,7 @@ def unit_row(status: UnitStatus, now: float, *, is_whole: bool = False) -> UnitR
     is_judged = status.is_looked_at
     return UnitRow(
         unit_id=entry.unit_id,
+        owner=entry.owner,
         container=entry.place.container,
         rack=entry.place.rack,
         slot=entry.place.slot,

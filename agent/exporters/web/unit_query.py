@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from agent.errors import QueryError
 from agent.exporters.web.query_string import read_parameters
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.pools.work import PoolClass
 from agent.site.reasons import REASONS, Reason
 from agent.site.status import Cause, UnitState, UnitStatus
@@ -48,7 +49,8 @@ class UnitQuery:
         state, reason: Only units in that state or with that reason; units not polled yet match none.
         cause: Only units with a loss of that cause: those whose losses the site's figures add up, polled or not.
         pool: Only units whose work goes to a destination of that class.
-        container, rack, model, firmware: Exact names; the firmware as the unit reports it.
+        container, rack, model, owner, firmware: Exact names; the firmware as the unit reports it, `NO_OWNER` for units
+            without an owner.
         curtailment: Only units that the event of that id covers.
         is_simulated: Only simulated units, or only others; None for both.
         text: Words to find, each anywhere in what `searched` returns; case does not count.
@@ -64,6 +66,7 @@ class UnitQuery:
     container: str | None = None
     rack: str | None = None
     model: str | None = None
+    owner: str | None = None
     firmware: str | None = None
     curtailment: str | None = None
     is_simulated: bool | None = None
@@ -91,6 +94,7 @@ class UnitQuery:
             (self.container is not None and place.container != self.container)
             or (self.rack is not None and place.rack != self.rack)
             or (self.model is not None and entry.nameplate.model != self.model)
+            or (self.owner is not None and entry.owner_name != self.owner)
             or (self.is_simulated is not None and entry.is_simulated is not self.is_simulated)
             or (self.curtailment is not None and (status.event is None or status.event.id != self.curtailment))
             or (self.firmware is not None and _firmware(status) != self.firmware)
@@ -213,6 +217,7 @@ def query_text(query: UnitQuery, defaults: UnitQuery = DEFAULTS, **changes: obje
         "container": changed.container,
         "rack": changed.rack,
         "model": changed.model,
+        "owner": changed.owner,
         "firmware": changed.firmware,
         "curtailment": changed.curtailment,
     }
@@ -256,6 +261,11 @@ def _name(name: str, value: str) -> dict[str, object]:
     return {name: value}
 
 
+def _owner(_: str, value: str) -> dict[str, object]:
+    # The ledger, and the unit's JSON, have nothing for a unit without an owner.
+    return {"owner": value or NO_OWNER}
+
+
 def _simulated(name: str, value: str) -> dict[str, object]:
     if value not in {"yes", "no"}:
         raise QueryError(f"{name} must be yes or no, not {value!r}")
@@ -292,6 +302,7 @@ _PARSERS: Mapping[str, Callable[[str, str], dict[str, object]]] = {
     "container": _name,
     "rack": _name,
     "model": _name,
+    "owner": _owner,
     "firmware": _name,
     "curtailment": _name,
     "simulated": _simulated,

@@ -36,6 +36,7 @@ HEADS = (
     "pool",
     "pool_account",
     "pool_since",
+    "owner",
 )
 
 
@@ -78,6 +79,7 @@ def _row(status: UnitStatus, now: float, zone: ZoneInfo, *, is_whole: bool) -> t
         None if reading is None else reading.identity.firmware,
         _yes(is_so=status.is_fresh),
         *_work(status.work, zone, is_whole=is_whole),
+        entry.owner,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from agent.address import Endpoint, Network, parse_endpoint, parse_mac
+from agent.site.ledger.entries import NO_OWNER
 from agent.unit.limits import HS_PER_THS, MAX_BOARDS, MAX_CHIPS
 from agent.unit.model_names import base_key, known_make
 from agent.unit.reader import AUTO
@@ -67,7 +68,7 @@ def cell_parsers(*, zone: ZoneInfo, networks: tuple[Network, ...]) -> Mapping[st
         "simulated": parse_simulated,
         "web_port": parse_web_port,
         "reader": parse_reader,
-        "owner": label,
+        "owner": lru_cache(REMEMBERED_CELLS)(parse_owner),
         "make": lru_cache(REMEMBERED_CELLS)(parse_make),
         "power_w": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="W", most=MAX_RATED_WATTS)),
         "boards": lru_cache(REMEMBERED_CELLS)(partial(parse_count, unit="boards", most=MAX_BOARDS)),
@@ -95,6 +96,13 @@ def parse_hashrate_hs(cell: str) -> float:
     if number is None or float(number[1]) == 0:
         raise ValueError("a number of TH/s above 0 is expected, such as 200 or 151.5")
     return float(number[1]) * HS_PER_THS
+
+
+def parse_owner(cell: str) -> str:
+    """Return an owner's name; empty for the site's own."""
+    if cell == NO_OWNER:
+        raise ValueError("an owner's name is expected, or an empty cell for a unit of nobody else")
+    return parse_label(cell)
 
 
 def parse_make(cell: str) -> str:

@@ -12,6 +12,9 @@ from agent.unit.nameplate import Nameplate
 FOREIGN = "foreign"
 """The reader of units of other makes, which are polled in a lane of their own."""
 
+NO_OWNER = "(no owner)"
+"""The group of units that the ledger gives no owner, where others have one. No owner may have this name."""
+
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The place of a unit at the site.
@@ -64,6 +67,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.reader == FOREIGN or (not self.reader and self.nameplate.make != BITMAIN)
 
     @property
+    def owner_name(self) -> str:
+        """The owner, or `NO_OWNER`."""
+        return self.owner or NO_OWNER
+
+    @property
     def reader_name(self) -> str:
         """The name of the reader that reads it; empty to choose it by what the unit says."""
         return FOREIGN if self.is_foreign else self.reader
@@ -82,16 +90,20 @@ class Ledger:
     Attributes:
         entries: In file order.
         digest: SHA-256 of the file, hexadecimal, so that figures can name the ledger they were computed from.
+        owners: Every owner of the whole site's ledger, whenever, sorted; a shard's are those of the site.
         unit_ids: Every unit that ever appears, once, in file order.
     """
 
     entries: tuple[LedgerEntry, ...]
     digest: str
+    owners: tuple[str, ...] = field(default=(), repr=False, compare=False)
     unit_ids: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _changes: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         moments = {entry.deployed_from for entry in self.entries} | {entry.deployed_to for entry in self.entries}
+        owners = self.owners or tuple(sorted({entry.owner for entry in self.entries} - {""}))
+        object.__setattr__(self, "owners", owners)
         object.__setattr__(self, "unit_ids", tuple(dict.fromkeys(entry.unit_id for entry in self.entries)))
         object.__setattr__(self, "_changes", tuple(sorted(moment for moment in moments if moment is not None)))
 
@@ -104,7 +116,8 @@ class Ledger:
         if count == 1:
             return self
         mine = {unit_id for unit_id in self.unit_ids if shard_of(unit_id, count) == index}
-        return Ledger(entries=tuple(entry for entry in self.entries if entry.unit_id in mine), digest=self.digest)
+        entries = tuple(entry for entry in self.entries if entry.unit_id in mine)
+        return Ledger(entries=entries, digest=self.digest, owners=self.owners)
 
     def next_change_after(self, t: float) -> float | None:
         """Return the first Unix time after `t` at which `at` may differ, or None if there is none."""

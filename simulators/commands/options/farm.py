@@ -51,6 +51,10 @@ def run(
         ),
     ] = None,
     containers: Annotated[int, typer.Option(min=1, help="Number of containers the units stand in.")] = 3,
+    owners: Annotated[
+        str,
+        typer.Option(help="Owners and their shares of the units, in order, for the ledger: North=50%,South=30%."),
+    ] = "",
     off: Annotated[str, typer.Option(help="Share of units without power.")] = "4%",
     asleep: Annotated[str, typer.Option(help="Share of units asleep.")] = "3%",
     starting: Annotated[str, typer.Option(help="Share of units switched on in the last few minutes.")] = "1%",

@@ -901,7 +901,8 @@ async def test_exposition_is_the_contract() -> None:
         metered=Metered(site_watts=3600.0, container_watts={"C1": 3600.0}),
         delivered=Delivered(198e12, 200e12, 197e12, 200e12),
     )
-    metrics.on_site(replace(figures, credited=(credit(),)), is_whole=True)
+    by_owner = {"Acme": Delivered(198e12, 200e12, 197e12, 200e12)}
+    metrics.on_site(replace(figures, credited=(credit(),), delivered_by_owner=by_owner), is_whole=True)
     book = EnergyBook(interval_s=10)
     book.advance(figures, 0.0)
     metrics.on_energy(book.advance(figures, 10.0))

@@ -322,7 +322,7 @@ class SlowHistory:
                 self.given_up.append(query.end)
                 break
         moment = datetime.fromtimestamp(query.end, UTC)
-        return HistoryAnswer(site="nd-1", container=None, begins=moment, ends=moment, step_s=60, rows=[])
+        return HistoryAnswer(site="nd-1", container=None, owner=None, begins=moment, ends=moment, step_s=60, rows=[])
 
 
 @on_both_loops

@@ -1,6 +1,7 @@
 """History over the API: queries, and answers over a real socket."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from yarl import URL
 
 from agent.errors import HistoryError, QueryError
 from agent.exporters.web.history_api import HistoryQuery, answer_history, parse_history_query
+from agent.history.writer import write_history
 
 NOW = AT + DAY_S + 12.5
 
@@ -32,6 +34,7 @@ def query(**changes: Any) -> HistoryQuery:
         ("from=2025-10-01T02:00:00+02:00&to=2025-10-02T00:00:00Z", query()),
         ("from=1759276830.9&to=1759363200", query()),
         ("from=2025-10-01&to=2025-10-02&step=3600&container=C1", query(step_s=3600, container="C1")),
+        ("from=2025-10-01&to=2025-10-02&owner=North", query(owner="North")),
         ("to=2025-10-02", query()),
         # A longer span gets a longer default step.
         ("from=2025-10-01&to=2025-10-31", query(end=AT + 30 * DAY_S, step_s=1800)),
@@ -52,6 +55,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
     [
         ("colour=1", "unknown parameter 'colour': expected one of from, to, step, container"),
         ("from=1&from=2", "from is given twice"),
+        ("container=C1&owner=North", "container or owner is expected, not both"),
         ("container=" + "x" * 129, "container is longer than 128 characters"),
         ("from=yesterday", "from must be a Unix time or ISO 8601"),
         ("to=-5", "to must be a Unix time or ISO 8601"),
@@ -97,6 +101,16 @@ async def test_history_is_served(tmp_path: Path) -> None:
     assert last["coverage_ratio"] == pytest.approx(30 / 3600)
     assert last["joules"]["modelled"] == 30 * 800e3
     assert (last["delivered_hs"], nothing["rows"]) == (None, [])
+
+
+def test_rows_of_an_owner(tmp_path: Path) -> None:
+    """The rows of an owner are that owner's; of an unknown one there are none."""
+    path = write(tmp_path / "h.sqlite", [row(AT)])
+    with closing(write_history(path)) as file:
+        file.write(owners=[("North", row(AT, operating_hs=30 * PH).values())])
+    answer = answer_history(path, "alpha", query(owner="North"))
+    assert (answer.owner, answer.container, [each.operating_hs for each in answer.rows]) == ("North", None, [30 * PH])
+    assert answer_history(path, "alpha", query(owner="South")).rows == []
 
 
 async def test_no_history_has_a_reason(tmp_path: Path) -> None:

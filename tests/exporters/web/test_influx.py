@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from web_site import get_json, served, source
 
 from agent.exporters.web import influx
-from agent.exporters.web.influx import INFLUX, unit_lines
+from agent.exporters.web.influx import INFLUX, site_lines, unit_lines
+from agent.exporters.web.site_answers import site_answer
 from agent.exporters.web.unit_answers import unit_row
 from agent.site.ledger.entries import Place
+from agent.site.totals import site_figures
 
 # Source: docs.influxdata.com, "Line protocol", elements and special characters.
 _PLAIN = r"(?:\\[,= \\]|[^,= \\\n]|\\(?![,= \\\n]))+"
@@ -89,6 +91,25 @@ async def test_the_figures_are_those_of_the_json() -> None:
                 assert name not in point.fields
             else:
                 assert point.fields[name] == value
+
+
+def test_owners_have_points_where_the_ledger_names_any() -> None:
+    """One for each owner and for the units without one; they add up to the site's."""
+    units = [status(entry("u1", owner="North"), reading("u1")), status(entry("u2"), reading("u2"))]
+    answer = site_answer(
+        "nd-1",
+        "1.2.3",
+        site_figures(units, AT),
+        units,
+        unreadiness=None,
+        now=AT + 2,
+        zone=source().zone(),
+        seen_from=AT,
+    )
+    found = points("".join(f"{line}\n" for line in "".join(site_lines(answer)).splitlines()))
+    owners = [point for point in found if point.name == "hashsight_owner"]
+    assert [point.tags["owner"] for point in owners] == ["North", "(no owner)"]
+    assert sum(point.fields["operating_hs"] for point in owners) == found[0].fields["operating_hs"]
 
 
 async def test_units_come_if_they_are_asked_for() -> None:

@@ -108,6 +108,35 @@ def test_a_curtailment_is_one_line_and_accounted_for() -> None:
     assert "Accounted" not in page(*units[5:]).text
 
 
+def test_owners_have_a_table_where_the_ledger_names_any() -> None:
+    """Each owner and the units without one: operating, deployed, lost, and a link to exactly its units."""
+    units = [
+        owned(hashing("u1"), "North & Sons"),
+        owned(hashing("u2", hashrate_th=150.0), "North & Sons"),
+        owned(silent("u3", "C1"), "South"),
+        hashing("u4"),
+    ]
+    shown = page(*units)
+    assert "North & Sons 87.50 % 350.00 TH/s 400.00 TH/s 50.00 TH/s 2 of 2" in shown.text
+    assert "South 0.00 % 0 H/s 200.00 TH/s 200.00 TH/s 0 of 1" in shown.text
+    assert "(no owner) 100.00 % 200.00 TH/s 200.00 TH/s 0 H/s 1 of 1" in shown.text
+    links = [address for address in shown.addresses if address.startswith("units?owner=")]
+    found = [[each.entry.unit_id for each in units if query_of(link).matches(each)] for link in links]
+    assert found == [["u1", "u2"], ["u3"], ["u4"]]
+    assert shown.foreign_addresses == []
+    assert "Owners" not in page(hashing("u1")).text
+
+
+def owned(unit: UnitStatus, owner: str) -> UnitStatus:
+    """Return the unit as an owner's."""
+    return msgspec.structs.replace(unit, entry=msgspec.structs.replace(unit.entry, owner=owner))
+
+
+def query_of(address: str) -> UnitQuery:
+    """Return the query of an address of units."""
+    return parse_query(parse_qsl(urlsplit(address).query))
+
+
 def test_a_loss_leads_to_exactly_its_units() -> None:
     """The link of each loss finds the units that it is made of, and no other; simulated ones as the figures do."""
     simulated = status(entry("sim", is_simulated=True), error=UnreachableError("no answer"))

@@ -20,7 +20,7 @@ from agent.exporters.web.csv_text import csv_bytes
 from agent.exporters.web.pages.units_page import DEFAULTS, UnitsShown, render
 from agent.exporters.web.unit_query import SORTS, UnitQuery, parse_query, query_text
 from agent.exporters.web.units_csv import HEADS, units_csv
-from agent.site.ledger.entries import Place
+from agent.site.ledger.entries import NO_OWNER, Place
 from agent.site.reasons import Reason
 from agent.site.status import Cause, UnitState, UnitStatus
 from agent.unit.reading import Identity, PoolReading
@@ -103,6 +103,20 @@ def test_filters_stand_in_the_form() -> None:
     assert "Filters: container C1, stopped" in shown.text
     assert ("method", "get") in shown.attributes
     assert "Show all units" in shown.text
+
+
+def test_the_owner_is_a_filter_where_the_ledger_names_any() -> None:
+    """Its choices are the owners and the units without one; elsewhere there is no such field."""
+    units = (status(entry("u1", owner="North"), reading()), status(entry("u2"), reading()))
+    shown = Parsed(render(UnitsShown(frame=frame(), query=UnitQuery(owner="North"), statuses=units)))
+    assert "Filters: owner North" in shown.text
+    assert "North (1)" in shown.text
+    assert "(no owner) (1)" in shown.text
+    assert "1 unit matches" in shown.text
+    assert "Owner" not in Parsed(render(UnitsShown(frame=frame(), query=UnitQuery(), statuses=units[1:]))).text
+    assert units_csv(units, AT, ZoneInfo("UTC")).splitlines()[1].endswith(b",North")
+    for value in ("", NO_OWNER):
+        assert parse_query([("owner", value)]).select(units) == ([units[1]], 1)
 
 
 def test_filters_without_a_field_are_said() -> None:

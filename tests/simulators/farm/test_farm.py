@@ -15,7 +15,7 @@ from sim_cases import START, make_farm
 
 from simulators.farm.clock import ClockError, SimClock
 from simulators.farm.farm import LEDGER_COLUMNS, Farm
-from simulators.farm.plan import FarmError, FarmPlan, Troubles, addresses, read_mix, read_share
+from simulators.farm.plan import FarmError, FarmPlan, Troubles, addresses, read_mix, read_owners, read_share
 from simulators.farm.selection import Selector, read_selector, select
 from simulators.farm.truth import farm_truth
 from simulators.faults.unit import AddressSwapped, Asleep, DeadBoard, PowerOff
@@ -99,6 +99,39 @@ def test_the_ledger_lists_every_unit_as_simulated() -> None:
     assert next(csv.DictReader(io.StringIO(odd.getvalue())))["host"] == "127.77.0.1:14028"
 
 
+def test_owners_have_their_shares_of_the_units_in_order() -> None:
+    """A quarter is North's, half South's, the rest the site's own, in ledger and truth; without owners in neither."""
+    plan = FarmPlan(units=20, seed=1, containers=1, owners=read_owners("North=25%, South & Sons=50%"))
+    farm, text = Farm(plan, SimClock(start=START, speed=0.0)), io.StringIO()
+    farm.write_ledger(text)
+    owners = [row["owner"] for row in csv.DictReader(io.StringIO(text.getvalue()))]
+    assert owners == ["North"] * 5 + ["South & Sons"] * 10 + [""] * 5
+    truth = farm_truth(farm, START + 600.0)
+    assert {name: sums["units"] for name, sums in truth["owners"].items()} == {"": 5, "North": 5, "South & Sons": 10}
+    assert [unit["owner"] for unit in truth["units"]] == owners
+    for name in ("deployed_hs", "hashrate_hs", "power_watts"):
+        whole = truth["site"][name]  # type: ignore[literal-required]
+        assert math.isclose(sum(sums[name] for sums in truth["owners"].values()), whole)  # type: ignore[literal-required]
+    assert len(select(farm.units, read_selector("owner=North"), 1)) == 5
+    assert farm_truth(make_farm(3), START)["owners"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("North", "owner 'North' is not of the form NAME=SHARE%, as in North=50%"),
+        ("=50%", "owner '=50%' is not of the form NAME=SHARE%, as in North=50%"),
+        ("North=50%,North=20%", "owner 'North' is there twice"),
+        ("North=x", "'x' is not a share; write it as 3% or 0.03"),
+    ],
+)
+def test_bad_owners_are_refused(text: str, message: str) -> None:
+    """The error names the form, the name or the share."""
+    with pytest.raises(FarmError) as caught:
+        read_owners(text)
+    assert str(caught.value) == message
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -152,6 +185,7 @@ def test_models_without_a_sourced_power_figure_cannot_be_farmed(
         FarmPlan(base="here"),
         FarmPlan(base="127.255.255.1"),
         FarmPlan(troubles=Troubles(off=0.6, asleep=0.6)),
+        FarmPlan(owners={"North": 0.6, "South": 0.6}),
     ],
     ids=repr,
 )
@@ -168,6 +202,7 @@ def test_absurd_plans_are_refused(plan: FarmPlan) -> None:
         ("container=C2, model=S21|T21 ,share=10%", Selector(containers=("C2",), models=("S21", "T21"), share=0.1)),
         ("unit=C1-R01-01,units=C1-R01-02", Selector(units=("C1-R01-01", "C1-R01-02"))),
         ("rack=C1-R01", Selector(racks=("C1-R01",))),
+        ("owner=North|South", Selector(owners=("North", "South"))),
     ],
 )
 def test_selectors_read_as_written(text: str, expected: Selector) -> None:

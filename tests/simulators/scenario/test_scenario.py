@@ -578,6 +578,11 @@ def test_an_unrelated_fault_does_not_end_throttling() -> None:
         (HEAD + "[farm]\nunits = 2\n", ["t.toml: farm: containers must be 1 to the number of units, not 3"]),
         (HEAD + '[farm.mix]\n"S9" = "100%"\n', ["t.toml: farm.mix: unknown model 'S9'; known: S21, T21"]),
         (HEAD + '[farm.mix]\n"S21" = "90%"\n', ["t.toml: farm.mix: shares of mix 'S21=0.9' add up to 90.0%, not"]),
+        (HEAD + '[farm.owners]\nNorth = "60%"\nSouth = "50%"\n', ["t.toml: farm: owners have 110.0% of the units"]),
+        (
+            HEAD + '[[event]]\nat = "1h"\nfault = "down"\nwho = { owner = "North" }\n',
+            ["t.toml: event[0].who.owner = 'North': the farm has none"],
+        ),
         (HEAD + '[farm.troubles]\noff = "much"\n', ["t.toml: farm.troubles.off = 'much': 'much' is not a share"]),
         (HEAD + '[weather]\nwarmest = "24:00"\n', ["t.toml: weather.warmest = '24:00': a time of day in UTC"]),
         (HEAD + "[weather]\nmean_celsius = nan\n", ["t.toml: weather.mean_celsius = 'nan': a finite number"]),

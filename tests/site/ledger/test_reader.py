@@ -23,7 +23,7 @@ from agent.config.sections import DEFAULT_NETWORKS
 from agent.errors import ConfigError
 from agent.files.text import read_text
 from agent.site.ledger.cells import cell_parsers, host_parser, parse_host
-from agent.site.ledger.entries import Ledger, LedgerEntry, Place
+from agent.site.ledger.entries import NO_OWNER, Ledger, LedgerEntry, Place
 from agent.site.ledger.reader import COLUMNS, ROWS_A_REST, _Mistakes, _RowReader, read_ledger
 from agent.unit.nameplate import Catalogue, shipped_catalogue
 
@@ -874,3 +874,20 @@ def test_what_is_said_as_before_is_the_same_entry() -> None:
     kept = [entry.unit_id for entry in after.entries if any(entry is earlier for earlier in before.entries)]
     assert kept == ["u4", "u1"]
     assert after.entries[2].place.container == "C2"
+
+
+def test_owners_of_a_ledger() -> None:
+    """Every owner, of any date, sorted; a shard has those of the whole site, also of units that it does not poll."""
+    header = f"{HEADER},owner"
+    ledger = read(
+        "u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,2025-02-01,deployed,South",
+        "u2,S21,200,10.0.0.2,C1,R1,2,2025-01-01,,deployed,",
+        "u3,S21,200,10.0.0.3,C1,R1,3,2025-01-01,,deployed,North",
+        header=header,
+    )
+    assert ledger.owners == ("North", "South")
+    assert [entry.owner_name for entry in ledger.entries] == ["South", NO_OWNER, "North"]
+    assert {ledger.shard(index, 3).owners for index in range(3)} == {("North", "South")}
+    assert read("u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,,deployed").owners == ()
+    (mistake,) = mistakes_in("u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,,deployed,(no owner)", header=header)
+    assert "owner = '(no owner)': an owner's name is expected, or an empty cell for a unit of nobody else" in mistake

@@ -3,7 +3,7 @@
 import msgspec
 from exporter_cases import entry, gone_silent, reading, status
 
-from agent.site.ledger.entries import Place
+from agent.site.ledger.entries import NO_OWNER, Place
 from agent.site.pools.figures import PoolFigures
 from agent.site.pools.work import PoolClass, UnitWork
 from agent.site.status import UnitStatus
@@ -49,6 +49,7 @@ def test_diverted_hashrate_is_part_of_operating_in_every_group() -> None:
     assert {name: (sums.units, sums.diverted_hs) for name, sums in figures.by_owner.items()} == {
         "North": (2, RATE_HS),
         "South": (1, RATE_HS),
+        NO_OWNER: (1, 0.0),
     }
 
 

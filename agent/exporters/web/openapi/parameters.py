@@ -7,6 +7,7 @@ from typing import Any
 from agent.exporters.web import repair_query
 from agent.exporters.web.query_string import MAX_VALUE_CHARS
 from agent.exporters.web.unit_query import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, SORTS
+from agent.site.ledger.entries import NO_OWNER
 from agent.site.pools.work import PoolClass
 from agent.site.reasons import Reason
 from agent.site.repairs.symptoms import Symptom
@@ -44,6 +45,7 @@ UNITS = (
     _query("container", "Only units of this container.", _text()),
     _query("rack", "Only units of this rack.", _text()),
     _query("model", "Only units of this model.", _text()),
+    _query("owner", f"Only units of this owner; `{NO_OWNER}` for those without one.", _text()),
     _query("firmware", "Only units under this firmware.", _text()),
     _query("curtailment", "Only units that this event curtails.", _text()),
     _query("simulated", "Only simulated units, or only the others.", _one_of(("yes", "no"))),
@@ -72,6 +74,7 @@ HISTORY = (
     _query("to", "End, which is not included: likewise; by default now.", _text()),
     _query("step", "Seconds from row to row.", {"type": "integer", "minimum": 60, "multipleOf": 60}),
     _query("container", "One container instead of the site.", _text()),
+    _query("owner", f"One owner instead of the site; `{NO_OWNER}` for units without one.", _text()),
 )
 """As `history_api` checks them."""
 

@@ -1,4 +1,4 @@
-"""The losses by cause, each a link to exactly the units behind it, and the containers."""
+"""The losses by cause, each a link to exactly the units behind it, the containers, and the owners."""
 
 from collections.abc import Sequence
 from html import escape
@@ -88,6 +88,35 @@ def containers_card(figures: SiteFigures, frame: Frame, *, is_late: bool, leaves
         )
     heads = ("Container", "Efficiency", "Operating", "Deployed", "Units hashing", "Coverage", "Largest loss")
     return table("Containers", heads, rows, numbers=range(1, 6))
+
+
+def owners_card(figures: SiteFigures, frame: Frame, *, is_late: bool, leaves_out_simulated: bool) -> str:
+    """Return the card of the owners; empty where the ledger names none.
+
+    Args:
+        figures: The site's figures.
+        frame: The page's frame.
+        is_late: True if the figures are incomplete or out of date.
+        leaves_out_simulated: As in `units_link`.
+    """
+    if not figures.by_owner:
+        return ""
+    rows = []
+    for name, sums in figures.by_owner.items():
+        ratio, lost_hs = sums.operational_efficiency_ratio, sum(sums.losses_hs.values())
+        is_sure = not is_late and (sums.coverage_ratio or 0) >= SURE_COVERAGE_RATIO
+        address = units_link(frame, leaves_out_simulated=leaves_out_simulated, owner=name)
+        hashing = sums.units_by_state[UnitState.HASHING]
+        rows.append(
+            f'<tr data-key="{escape(name)}"><th scope="row"><a href="{address}">{escape(name)}</a></th>'
+            f'<td class="number {grade(ratio, is_sure=is_sure)}" data-sort="{_sort(ratio)}">{ratio_text(ratio)}</td>'
+            f'<td class="number" data-sort="{_sort(sums.operating_hs)}">{hashrate_text(sums.operating_hs)}</td>'
+            f'<td class="number" data-sort="{_sort(sums.deployed_hs)}">{hashrate_text(sums.deployed_hs)}</td>'
+            f'<td class="number" data-sort="{_sort(lost_hs)}">{hashrate_text(lost_hs)}</td>'
+            f'<td class="number" data-sort="{hashing}">{hashing:,} of {sums.units:,}</td></tr>'
+        )
+    heads = ("Owner", "Efficiency", "Operating", "Deployed", "Lost", "Units hashing")
+    return table("Owners", heads, rows, numbers=range(1, 6))
 
 
 def _sort(value: float | None) -> str:

@@ -13,7 +13,7 @@ from agent.exporters.web.pages.discovery_card import discovery_card
 from agent.exporters.web.pages.frame import Frame
 from agent.exporters.web.pages.headline import headline
 from agent.exporters.web.pages.layout import document
-from agent.exporters.web.pages.losses_card import containers_card, losses_card, units_filter
+from agent.exporters.web.pages.losses_card import containers_card, losses_card, owners_card, units_filter
 from agent.exporters.web.pages.mismatch_card import mismatch_card
 from agent.exporters.web.pages.trend_card import trend_card
 from agent.exporters.web.pages.unread_card import unread_card
@@ -110,6 +110,7 @@ def _cards(shown: Shown, figures: SiteFigures, dark: list[DarkContainer]) -> Ite
     yield work_card(shown.counted, frame, is_whole=shown.sees_accounts, leaves_out_simulated=leaves_out_simulated)
     yield trend_card(shown.trends, shown.trends_trouble, frame)
     yield containers_card(figures, frame, is_late=shown.is_late, leaves_out_simulated=leaves_out_simulated)
+    yield owners_card(figures, frame, is_late=shown.is_late, leaves_out_simulated=leaves_out_simulated)
     yield mismatch_card(shown.statuses)
     yield discovery_card(shown.discovery, frame.zone)
     yield unread_card(shown.unread)

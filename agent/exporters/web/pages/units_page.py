@@ -153,6 +153,7 @@ def _form(shown: UnitsShown) -> str:
         if query.container is None or status.entry.place.container == query.container
     )
     models = Counter(status.entry.nameplate.model for status in statuses)
+    owners = Counter(status.entry.owner_name for status in statuses)
     selects = [
         _select("container", "Container", _named(containers, query.container), query.container),
         _select("rack", "Rack", _named(racks, query.rack), query.rack)
@@ -180,6 +181,9 @@ def _form(shown: UnitsShown) -> str:
         if pools or query.pool is not None
         else "",
         _select("model", "Model", _named(models, query.model), query.model),
+        _select("owner", "Owner", _named(owners, query.owner), query.owner)
+        if query.owner is not None or any(status.entry.owner for status in statuses)
+        else "",
     ]
     chosen = [
         *([f"container {query.container}"] if query.container is not None else []),
@@ -189,6 +193,7 @@ def _form(shown: UnitsShown) -> str:
         *([CAUSE_WORDS[query.cause]] if query.cause is not None else []),
         *([f"work for {CLASS_WORDS[query.pool]}"] if query.pool is not None else []),
         *([query.model] if query.model is not None else []),
+        *([f"owner {query.owner}"] if query.owner is not None else []),
     ]
     # Closed, so that what was found is on a phone's first screen.
     summary = escape(f"Filters: {', '.join(chosen)}" if chosen else "Filters")
