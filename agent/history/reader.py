@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
-from agent.history.chain.links import Fact, Link, LinkKind, fact_of
+from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
@@ -199,23 +199,46 @@ class HistoryReader:
             for state, why, since, until in found
         ]
 
-    def facts(self, start: float = -math.inf, end: float = math.inf, *, kinds: Collection[str] = ()) -> Iterator[Fact]:
+    def facts(
+        self,
+        start: float = -math.inf,
+        end: float = math.inf,
+        *,
+        kinds: Collection[str] = (),
+        last: float = math.inf,
+    ) -> Iterator[Fact]:
         """Yield the chain's facts of [start, end), by their Unix times, s.
 
         Args:
             start: Unix time, s.
             end: Unix time, s.
-            kinds: Only these; empty for all.
+            kinds: Only these; empty for all, and a `MALFORMED` one for each that cannot be read.
+            last: Only those of links up to this number.
         """
-        query = "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ? ORDER BY at, seq"
+        query = (
+            "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ? AND seq <= ?"
+            " ORDER BY at, seq"
+        )
         with (
             HISTORY.translated(self.path),
-            closing(self._connection.execute(query, (LinkKind.FACT, start, end))) as found,
+            closing(self._connection.execute(query, (LinkKind.FACT, start, end, last))) as found,
         ):
             for at, body in found:
-                fact = fact_of(at, body)
+                try:
+                    fact = fact_of(at, body)
+                except ValueError as error:
+                    # One that was edited hides none of the others.
+                    fact = Fact(MALFORMED, at, {"reason": str(error)})
                 if not kinds or fact.kind in kinds:
                     yield fact
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link of the chain, and its hash in hexadecimal; 0 and nothing before the first."""
+        query = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM chain), (SELECT value FROM facts WHERE name = 'chain')"
+        with HISTORY.translated(self.path):
+            seq, end = self._connection.execute(query).fetchone()
+        return int(seq), str(end or "")
 
     def links(self, after: int = 0) -> Iterator[Link]:
         """Yield the chain's links behind number `after`, in their order."""

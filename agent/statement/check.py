@@ -8,7 +8,13 @@ import msgspec
 from agent.history.export import FORMATS as DIGEST_FORMATS
 from agent.statement.combining import refuse_incomplete
 from agent.statement.declared import DeployedCourse
-from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST, upgraded, upgraded_parts
+from agent.statement.earlier_formats import (
+    EARLIER_FORMATS,
+    LAST_EARLIER_DIGEST,
+    UNSIGNED_FORMAT,
+    upgraded,
+    upgraded_parts,
+)
 from agent.statement.errors import StatementError
 from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
@@ -19,24 +25,41 @@ from agent.statement.statement import FORMAT, Statement
 
 
 def decode(text: bytes, file: str) -> Statement:
-    """Decode a statement from its JSON and check it against its own parts.
+    """Decode a statement from its JSON and check it against its own parts; errors as `statement_of`."""
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
+    return statement_of(content, file)
+
+
+def statement_of(content: Any, file: str) -> Statement:
+    """Return the statement of a decoded JSON of any format, and check it against its own parts.
+
+    Args:
+        content: The decoded JSON; of an earlier format, it is changed in place.
+        file: Named in errors.
 
     Raises:
-        StatementError: The text is not a statement; or its figures or notes do not follow from its parts; or it lacks
+        StatementError: It is not a statement; or its figures or notes do not follow from its parts; or it lacks
             a draft mark although it must not be published.
     """
     try:
-        content = msgspec.json.decode(text)
         is_earlier = isinstance(content, dict) and content.get("format") in EARLIER_FORMATS
         if is_earlier:
             parts = msgspec.convert(upgraded_parts(content)["parts"], tuple[Part, ...])
             content = upgraded(content, figures_of(parts), parts, file)
+        if isinstance(content, dict) and content.get("format") == UNSIGNED_FORMAT:
+            content["format"] = FORMAT
         statement = msgspec.convert(content, Statement)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
+    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
-    _refuse_unsound(statement, file)
+    try:
+        _refuse_unsound(statement, file)
+    except (ArithmeticError, OSError, ValueError) as error:
+        raise StatementError(f"{file}: it has numbers that cannot be: {error}") from error
     if not statement.is_draft and not is_earlier:
         refuse_unfit(statement.figures, statement.parts, statement.acknowledged)
         refuse_incomplete(statement.parts, statement.sites)
@@ -67,7 +90,14 @@ def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
     return [(name, one, other) for name, one, other in triples if one != other]
 
 
-def verify(statement: Statement, source: Source, period: Period, *, course: DeployedCourse | None = None) -> list[str]:
+def verify(
+    statement: Statement,
+    source: Source,
+    period: Period,
+    *,
+    course: DeployedCourse | None = None,
+    is_exported: bool = False,
+) -> list[str]:
     """Recompute one site's part of a statement from its history.
 
     Args:
@@ -75,6 +105,7 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         source: The history of one of its sites.
         period: The statement's period, in the time zone of that site.
         course: Deployed by the site's ledger. Without it, what a statement took from a ledger is not checked.
+        is_exported: True if the source has rows alone: nothing of containers, pools and rows set aside.
 
     Returns:
         The differences, in words; empty if there are none.
@@ -112,6 +143,8 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         for name in ("zone", "start", "end")
         if getattr(stated, name) != getattr(part, name)
     ]
+    if is_exported:
+        part = _as_exported(part, stated)
     if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     if stated.inputs.digest_format > LAST_EARLIER_DIGEST:
@@ -124,6 +157,20 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
     if not least_s <= stated.elapsed_s <= period.seconds:
         wrong.append(f"elapsed_s: stated {stated.elapsed_s:g}, at least {least_s:g} had passed")
     return wrong
+
+
+def _as_exported(part: Part, stated: Part) -> Part:
+    """Return a part computed from rows alone, with what only a whole history tells as it was stated."""
+    gaps = part.unseen.gaps
+    if [(gap.start, gap.end) for gap in gaps] == [(gap.start, gap.end) for gap in stated.unseen.gaps]:
+        gaps = stated.unseen.gaps
+    return msgspec.structs.replace(
+        part,
+        credited=stated.credited,
+        credited_union_s=stated.credited_union_s,
+        apart_hours=stated.apart_hours,
+        unseen=msgspec.structs.replace(part.unseen, gaps=gaps),
+    )
 
 
 def _credited(part: Part) -> str:

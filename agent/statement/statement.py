@@ -24,7 +24,7 @@ from agent.statement.notes import notes_of
 from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period
 
-FORMAT = 3
+FORMAT = 4
 # Time after a period's end by which its last minute is on the disk, s.
 SETTLED_AFTER_S = 120
 

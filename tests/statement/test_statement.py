@@ -361,7 +361,7 @@ def test_a_statement_survives_its_json() -> None:
         (("parts", 0, "last", "deployed_hs"), 47 * PH, "deployed_end_hs"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
         (("parts",), [], "names no site"),
-        (("format",), 4, "statement format 4, this version reads 3"),
+        (("format",), 5, "statement format 5, this version reads 4"),
         (("parts", 0, "inputs", "digest_format"), 4, "digest format 4 of alpha is unknown"),
         (("period",), 7, "not a statement in JSON"),
     ],

@@ -1,0 +1,484 @@
+"""One site's contents of a document: what its figures rest on, beside the rows. Pure.
+
+Everything is read from the facts of the history's chain, up to the link that the document names, and from the dated
+ledger. A list that is not kept is None, and `Contents.absent` says why; an empty list means that there was nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from agent.history.chain.links import Fact
+from agent.site.ledger.entries import LedgerEntry
+from agent.site.power import PowerSource
+from agent.site.status import UnitState
+from agent.statement.declared import DeployedCourse
+from agent.statement.kept_facts import Dated, KeptFacts
+from agent.statement.parts import Part
+from agent.statement.units import Simulated, UnitChanges, changes_of, events_of, simulated_of
+
+LISTED = 200
+"""At most so many entries of a list are in the document; counts are of all."""
+TOLERANCE_RATIO = 0.05
+"""Documented (D60): Bitmain's tolerance of power. No model of firmware or nameplate can be better."""
+_WITHOUT_TOLERANCE = (PowerSource.METERED, PowerSource.MEASURED)
+OUTSIDE = (
+    "units that could not be read: nothing is counted for them",
+    "time that was not watched",
+    "cooling, pumps and fans outside the units, unless a meter has them",
+    "transformers, cables, network and the site's own load, unless a meter has them",
+)
+NOT_KEPT = "not kept: this history has no facts, or is of a version before them"
+NO_LEDGER = "no ledger was given"
+
+
+class ChainEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of the history's chain when the document was made.
+
+    Attributes:
+        name: The chain's name.
+        seq: Number of its last link.
+        hash: Hash of that link.
+    """
+
+    name: str
+    seq: int
+    hash: str
+
+
+class Software(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of this program.
+
+    Attributes:
+        version: Its version.
+        commit: The commit it was built from; None if that is not known, as in a checkout.
+    """
+
+    version: str
+    commit: str | None
+
+
+class AgentRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Starts of one version of the agent, one after the other.
+
+    Attributes:
+        since: Unix time of the first of them, s; it may be before the period.
+        version, commit: As in `Software`.
+        starts: How many.
+    """
+
+    since: int = msgspec.field(name="from")
+    version: str
+    commit: str | None
+    starts: int
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in force.
+
+    Attributes:
+        digest: SHA-256 of the file.
+        since: Unix time from which it was in force, s; it may be before the period.
+    """
+
+    digest: str
+    since: int = msgspec.field(name="from")
+
+
+class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A ledger that came into force in the place of another one.
+
+    Attributes:
+        at: Unix time, s.
+        digest, before: SHA-256 of this one and of the one before.
+        added, removed, changed: Units by id, at most 200 of each.
+        added_count, removed_count, changed_count: All of them.
+        units, deployed_hs: What it has as deployed at that moment.
+    """
+
+    at: int
+    digest: str
+    before: str | None
+    added: tuple[Any, ...]
+    removed: tuple[Any, ...]
+    changed: tuple[Any, ...]
+    added_count: int
+    removed_count: int
+    changed_count: int
+    units: int | None
+    deployed_hs: float | None
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent's clock.
+
+    Attributes:
+        sources: Where it took the time from.
+        looks: How often it was looked at.
+        unsynchronized: How many of these found it not synchronized, or could not tell.
+        worst_s: The largest |offset| + error, s; None if none is known.
+        worst_at: Unix time of that look, s.
+    """
+
+    sources: tuple[str, ...]
+    looks: int
+    unsynchronized: int
+    worst_s: float | None
+    worst_at: int | None
+
+
+class Curtailment(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared event.
+
+    Attributes:
+        id: Its id.
+        event: ``declared`` while it goes on, ``ended`` or ``withdrawn``.
+        scope: What it covers, as it was declared.
+        since, until: Unix times, s; None if that was not said.
+        declared_by, reason: Who declared it, and why.
+        hours, curtailed_hashes, energy_j: Of the whole event; None before its end.
+        is_modelled: True: energy is of nameplates, and was not measured.
+    """
+
+    id: str | int
+    event: str
+    scope: Any
+    since: float | None = msgspec.field(name="from")
+    until: float | None
+    declared_by: str | None
+    reason: str | None
+    hours: float | None
+    curtailed_hashes: float | None
+    energy_j: float | None
+    is_modelled: bool = True
+
+
+class KeptGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which the agent did not watch, as it said itself.
+
+    Attributes:
+        since, until: Unix times, s.
+        reason: Its reason.
+    """
+
+    since: float = msgspec.field(name="from")
+    until: float
+    reason: str
+
+
+class Gaps(msgspec.Struct, frozen=True, kw_only=True):
+    """All such times that touch the period.
+
+    Attributes:
+        count: How many.
+        seconds: Their length within the period, s.
+        listed: The first of them.
+    """
+
+    count: int
+    seconds: float
+    listed: tuple[KeptGap, ...]
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """Work through gaps. It is in no figure.
+
+    Attributes:
+        gaps: In how many gaps.
+        hashes: The work, hashes.
+        deployed_hashes: Nameplate of these units times the time, hashes.
+        methods: How it was found.
+    """
+
+    gaps: int
+    hashes: float
+    deployed_hashes: float
+    methods: tuple[str, ...]
+
+
+class ChainEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to the history as a file.
+
+    Attributes:
+        kind: The fact's name.
+        at: Unix time, s.
+        body: Its fields.
+    """
+
+    kind: str
+    at: int
+    body: dict[str, Any]
+
+
+class EnergyOfSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Energy by one source of power.
+
+    Attributes:
+        joules: Energy, J.
+        error_ratio: Its error; None where it is the instrument's own and not known here.
+    """
+
+    joules: float
+    error_ratio: float | None
+
+
+class Energy(msgspec.Struct, frozen=True, kw_only=True):
+    """Energy with its error, and what is outside it.
+
+    Attributes:
+        by_source: By source of power.
+        unread_units_ratio: Share of unit time in which units could not be read; None without units.
+        outside: What is not in it.
+    """
+
+    by_source: dict[PowerSource, EnergyOfSource]
+    unread_units_ratio: float | None
+    outside: tuple[str, ...] = OUTSIDE
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """One site's contents; the document's definitions say what each is.
+
+    Attributes:
+        site: The site's name.
+        absent: What is not said, with the reason.
+        malformed: Facts that could not be read, in words.
+        unknown_facts: How many facts there are of kinds that this version does not know.
+        facts_since, chain, agents, clock, configs, ledgers, ledger_changes, deployed_steps, units, curtailments,
+            repairs, recovered, gaps, simulated, energy, chain_events: As defined.
+    """
+
+    site: str
+    facts_since: int | None
+    chain: ChainEnd | None
+    agents: tuple[AgentRun, ...] | None
+    clock: Clock | None
+    configs: tuple[InForce, ...] | None
+    ledgers: tuple[InForce, ...] | None
+    ledger_changes: tuple[LedgerChange, ...] | None
+    deployed_steps: tuple[tuple[float, int], ...] | None
+    units: UnitChanges | None
+    curtailments: tuple[Curtailment, ...] | None
+    repairs: dict[str, int] | None
+    recovered: Recovered | None
+    gaps: Gaps | None
+    simulated: Simulated | None
+    energy: Energy
+    chain_events: tuple[ChainEvent, ...]
+    malformed: tuple[str, ...]
+    unknown_facts: dict[str, int]
+    absent: dict[str, str]
+
+
+BY_FACTS = (
+    "facts_since",
+    "agents",
+    "clock",
+    "configs",
+    "ledgers",
+    "ledger_changes",
+    "curtailments",
+    "repairs",
+    "recovered",
+    "gaps",
+)
+BY_LEDGER = ("deployed_steps", "units", "simulated")
+
+
+class FactSource(Protocol):
+    """A source of facts: an open history, or its exported chain."""
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number and hash of the last link; 0 without one."""
+
+    def facts(self, *, last: float) -> Iterable[Fact]:
+        """Return the facts of links up to number `last`, oldest first."""
+
+
+class Declared(NamedTuple):
+    """What the dated ledger says of the period.
+
+    Attributes:
+        course: Deployed at every moment.
+        units: Units entered, left and in maintenance.
+        simulated: Simulated units.
+    """
+
+    course: DeployedCourse
+    units: UnitChanges
+    simulated: Simulated
+
+
+def declared_of(entries: Sequence[LedgerEntry], course: DeployedCourse, start: int, end: int) -> Declared:
+    """Return what a ledger says of [start, end)."""
+    return Declared(course, changes_of(events_of(entries, start, end)), simulated_of(entries, start, end))
+
+
+def contents_of(
+    source: FactSource, part: Part, declared: Declared | None, *, end: tuple[int, str] | None = None
+) -> Contents:
+    """Return a site's contents.
+
+    Args:
+        source: Its facts.
+        part: Its part of the statement.
+        declared: What its ledger says; None without one.
+        end: Number and hash of the last link that counts; None for the chain's end.
+    """
+    seq, last_hash = source.chain_end if end is None else end
+    kept = KeptFacts(source.facts(last=seq))
+    starts = kept.of("start")
+    since = starts[0].at if starts else None
+    chain = ChainEnd(name=kept.chain, seq=seq, hash=last_hash) if seq else None
+    return Contents(
+        site=part.site,
+        facts_since=since,
+        chain=chain,
+        deployed_steps=None if declared is None else declared.course.steps(part.start, part.end),
+        units=None if declared is None else declared.units,
+        simulated=None if declared is None else declared.simulated,
+        energy=energy_of(part),
+        chain_events=tuple(
+            ChainEvent(kind=fact.kind, at=fact.at, body=dict(fact.body)) for fact in kept.chain_events[:LISTED]
+        ),
+        malformed=tuple(kept.malformed[:LISTED]),
+        unknown_facts=kept.unknown,
+        absent=absent_of(has_facts=since is not None, has_chain=chain is not None, has_ledger=declared is not None),
+        **_by_facts(kept, part.start, part.end, is_kept=since is not None),
+    )
+
+
+def absent_of(*, has_facts: bool, has_chain: bool, has_ledger: bool) -> dict[str, str]:
+    """Return what is absent, with the reason."""
+    return {
+        **({} if has_facts else dict.fromkeys(BY_FACTS, NOT_KEPT)),
+        **({} if has_chain else {"chain": NOT_KEPT}),
+        **({} if has_ledger else dict.fromkeys(BY_LEDGER, NO_LEDGER)),
+    }
+
+
+def _by_facts(kept: KeptFacts, start: int, end: int, *, is_kept: bool) -> dict[str, Any]:
+    if not is_kept:
+        return dict.fromkeys((name for name in BY_FACTS if name != "facts_since"), None)
+    return {
+        "agents": tuple(_agents(kept.in_force("start", start, end))),
+        "clock": _clock(kept.in_force("clock", start, end)),
+        "configs": tuple(_files(kept, "config", start, end)),
+        "ledgers": tuple(_files(kept, "ledger", start, end)),
+        "ledger_changes": tuple(_changes(kept, start)),
+        "curtailments": tuple(_curtailments(kept.of("curtailment"), start, end)),
+        "repairs": _repairs(kept.of("repairs"), start, end),
+        "recovered": _recovered(kept.of("recovered"), start, end),
+        "gaps": _gaps(kept.of("gap"), start, end),
+    }
+
+
+def _agents(starts: Iterable[Dated]) -> Iterator[AgentRun]:
+    run: AgentRun | None = None
+    for at, body in starts:
+        if run is not None and (run.version, run.commit) == (body.version, body.commit):
+            run = msgspec.structs.replace(run, starts=run.starts + 1)
+            continue
+        if run is not None:
+            yield run
+        run = AgentRun(since=at, version=body.version, commit=body.commit, starts=1)
+    if run is not None:
+        yield run
+
+
+def _clock(looks: list[Dated]) -> Clock:
+    known = [(abs(body.offset_s) + (body.error_s or 0.0), at) for at, body in looks if body.offset_s is not None]
+    worst_s, worst_at = max(known, key=lambda each: each[0]) if known else (None, None)
+    return Clock(
+        sources=tuple(sorted({body.source for _, body in looks if body.source})),
+        looks=len(looks),
+        unsynchronized=sum(body.is_synchronized is not True for _, body in looks),
+        worst_s=worst_s,
+        worst_at=worst_at,
+    )
+
+
+def _files(kept: KeptFacts, kind: str, start: int, end: int) -> Iterator[InForce]:
+    """Yield the files in force: facts of their own, and what the agent found at its starts."""
+    found = [(each.at, each.body.digest) for each in kept.of(kind)]
+    found += [(each.at, digest) for each in kept.of("start") if (digest := getattr(each.body, kind))]
+    found.sort(key=lambda each: each[0])
+    earlier = [each for each in found if each[0] < start]
+    before = ""
+    for at, digest in earlier:
+        if digest != before:
+            since, before = at, digest
+    if before:
+        yield InForce(digest=before, since=since)
+    for at, digest in found:
+        if start <= at < end and digest != before:
+            yield InForce(digest=digest, since=at)
+            before = digest
+
+
+def _changes(kept: KeptFacts, start: int) -> Iterator[LedgerChange]:
+    """Yield every change of the ledger since the period began: one entered afterwards may be dated back."""
+    for at, body in kept.of("ledger"):
+        if at >= start and body.before is not None:
+            yield LedgerChange(at=at, **msgspec.structs.asdict(body))
+
+
+def _curtailments(facts: Iterable[Dated], start: int, end: int) -> Iterator[Curtailment]:
+    """Yield the events that touch the period; what a later fact says of one counts."""
+    events: dict[str | int, dict[str, Any]] = {}
+    for _, body in facts:
+        said = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+        events.setdefault(body.id, {}).update(said)
+    blank = dict.fromkeys(("scope", "since", "until", "declared_by", "reason"), None)
+    blank |= dict.fromkeys(("hours", "curtailed_hashes", "energy_j"), None)
+    for event in events.values():
+        whole = Curtailment(**blank | event)
+        begins = whole.since is None or whole.since < end
+        if begins and (whole.until is None or whole.until > start):
+            yield whole
+
+
+def _repairs(facts: Iterable[Dated], start: int, end: int) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for _, body in facts:
+        if start <= body.since < end:
+            for name, number in body.counts.items():
+                counts[name] = counts.get(name, 0) + number
+    return counts
+
+
+def _recovered(facts: Iterable[Dated], start: int, end: int) -> Recovered:
+    found = [body for _, body in facts if body.since < end and body.until > start]
+    return Recovered(
+        gaps=len(found),
+        hashes=sum(body.hashes for body in found),
+        deployed_hashes=sum(body.deployed_hashes for body in found),
+        methods=tuple(sorted({body.method for body in found if body.method})),
+    )
+
+
+def _gaps(facts: Iterable[Dated], start: int, end: int) -> Gaps:
+    found = [body for _, body in facts if body.since < end and body.until > start]
+    return Gaps(
+        count=len(found),
+        seconds=float(sum(min(body.until, end) - max(body.since, start) for body in found)),
+        listed=tuple(KeptGap(since=body.since, until=body.until, reason=body.reason) for body in found[:LISTED]),
+    )
+
+
+def energy_of(part: Part) -> Energy:
+    """Return a part's energy, with its error and what is outside it."""
+    mean = part.mean
+    unread = sum(mean.units_by_state.get(state, 0.0) for state in (UnitState.UNREACHABLE, UnitState.UNREADABLE))
+    return Energy(
+        by_source={
+            source: EnergyOfSource(
+                joules=mean.watts.get(source, 0.0) * mean.watched_s,
+                error_ratio=None if source in _WITHOUT_TOLERANCE else TOLERANCE_RATIO,
+            )
+            for source in PowerSource
+        },
+        unread_units_ratio=unread / mean.units if mean.units else None,
+    )

@@ -1,0 +1,150 @@
+"""Exported rows and an exported chain in the place of a history: what a machine without one verifies with. Pure.
+
+Both are read strictly: a line that `hashsight history export` would not have printed is refused with its number.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
+from agent.history.credits import PoolCredit
+from agent.history.export import HEADER, row_line
+from agent.history.minutes import COLUMNS, Values
+from agent.history.reader import CHUNK
+from agent.statement.errors import StatementError
+from agent.statement.parts import Part
+from agent.statement.unseen import GapReason
+
+
+class ExportedRows:
+    """The rows of a file, as a source of a part.
+
+    Args:
+        text: The file.
+        file: Its name in errors.
+        part: The part that they are held against. Whether history has rows before the period is taken from it.
+
+    Raises:
+        StatementError: The file is not what `history export` prints.
+    """
+
+    def __init__(self, text: str, file: str, part: Part) -> None:
+        self.site = part.site
+        self._rows = list(_rows(text, file))
+        gaps = part.unseen.gaps
+        self._is_first = bool(gaps) and gaps[0].reason is GapReason.LATE_START
+        self._start = part.start
+
+    def chunks(self, start: float, end: float) -> Iterator[list[Values]]:
+        """Yield the rows that begin in [start, end), in the chunks of a history: the same sums to the last bit."""
+        found = [values for values in self._rows if start <= (values[0] or 0) < end]
+        for place in range(0, len(found), CHUNK):
+            yield found[place : place + CHUNK]
+
+    def span(self) -> tuple[int, int] | None:
+        """Return when the rows begin and end; before the period unless the part says that nothing is there."""
+        if not self._rows:
+            return None
+        first, last = self._rows[0], self._rows[-1]
+        begin = int(first[0] or 0)
+        return begin if self._is_first else min(begin, self._start - 1), int(last[0] or 0) + int(last[1] or 0)
+
+    def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
+        """Return nothing: containers are not in the file."""
+        del start, end
+        return []
+
+    def set_aside_times(self) -> tuple[float, ...]:
+        """Return nothing: what was set aside is not in the file."""
+        return ()
+
+    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
+        """Return nothing: what pools credited is not in the file."""
+        del start, end, known_by
+        return []
+
+
+def _rows(text: str, file: str) -> Iterator[Values]:
+    header, *lines = text.splitlines(keepends=True) or [""]
+    if header != HEADER:
+        raise StatementError(f"{file}: line 1: the header that `hashsight history export` prints is expected")
+    for number, line in enumerate(lines, start=2):
+        try:
+            values = tuple(_value(cell) for cell in line.rstrip("\n").split(",")[1:])
+            is_same = len(values) == len(COLUMNS) and row_line(values) == line
+        except (ValueError, OverflowError, OSError, TypeError) as error:
+            raise StatementError(f"{file}: line {number}: not a row of a history: {error}") from error
+        if not is_same:
+            raise StatementError(f"{file}: line {number}: not as `hashsight history export` prints a row")
+        yield values
+
+
+def _value(cell: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        return int(cell)
+    except ValueError:
+        return float(cell)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A link as a line of the exported chain."""
+
+    seq: int
+    kind: str
+    at: int
+    digest: str | None = None
+    containers: str | None = None
+    body: str | None = None
+
+
+class ExportedChain:
+    """The links of a file, as a source of facts.
+
+    Args:
+        text: The file.
+        file: Its name in errors.
+
+    Raises:
+        StatementError: The file is not what `history export --what chain` prints.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        self._links = list(_links(text, file))
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link; its hash is not in the file."""
+        return (self._links[-1].seq if self._links else 0), ""
+
+    def links(self) -> Iterable[Link]:
+        """Return all links, in their order."""
+        return self._links
+
+    def facts(self, *, last: float = math.inf) -> Iterator[Fact]:
+        """Yield the facts of links up to number `last`, by their Unix times."""
+        found = [link for link in self._links if link.kind is LinkKind.FACT and link.seq <= last]
+        for link in sorted(found, key=lambda link: (link.at, link.seq)):
+            try:
+                yield fact_of(link.at, link.body or "")
+            except ValueError as error:
+                yield Fact(MALFORMED, link.at, {"reason": str(error)})
+
+
+def _links(text: str, file: str) -> Iterator[Link]:
+    kinds = {kind.name.lower(): kind for kind in LinkKind}
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            content = msgspec.json.decode(line)
+            if isinstance(content, dict) and "seq" not in content:
+                continue
+            found = msgspec.convert(content, _Line)
+            digests = (None if not each else bytes.fromhex(each) for each in (found.digest, found.containers))
+            yield Link(found.seq, kinds[found.kind], found.at, *digests, found.body)
+        except (msgspec.MsgspecError, ValueError, KeyError) as error:
+            raise StatementError(f"{file}: line {number}: not a link of a chain: {error}") from error
+
+
