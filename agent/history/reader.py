@@ -6,11 +6,13 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
+from agent.history.chain.file import Base, read_base, read_heads, read_links
+from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
@@ -242,10 +244,27 @@ class HistoryReader:
 
     def links(self, after: int = 0) -> Iterator[Link]:
         """Yield the chain's links behind number `after`, in their order."""
-        query = "SELECT seq, kind, at, digest, containers, body FROM chain WHERE seq > ? ORDER BY seq"
-        with HISTORY.translated(self.path), closing(self._connection.execute(query, (after,))) as found:
-            for seq, kind, *rest in found:
-                yield Link(seq, LinkKind(kind), *rest)
+        with self._well_formed():
+            yield from read_links(self._connection, after)
+
+    def heads(self, after: int = -1) -> Iterator[SignedHead]:
+        """Yield the chain's heads behind link `after`, in their order."""
+        with self._well_formed():
+            yield from read_heads(self._connection, after)
+
+    def chain_base(self, start: float | None = None) -> Base:
+        """Return where the kept chain begins, as `agent.history.chain.file.read_base`."""
+        with self._well_formed():
+            return read_base(self._connection, start)
+
+    @contextmanager
+    def _well_formed(self) -> Iterator[None]:
+        """Turn what is no link and no head into errors of the file."""
+        with HISTORY.translated(self.path):
+            try:
+                yield
+            except ValueError as error:
+                raise HistoryError("damaged", f"{self.path}: {error}") from error
 
     def interrupt_after(self, seconds: float, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""

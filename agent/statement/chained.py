@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent.history.chain.links import FIRST_HASH, Link, LinkKind, digest_of, next_hash
+from agent.history.chain.file import Base
+from agent.history.chain.links import Link, LinkKind, digest_of, next_hash
 from agent.history.export import row_line
 from agent.history.minutes import Values
 from agent.statement.contents import ChainEnd
@@ -15,17 +16,18 @@ class WalkedChain:
     """A chain, walked up to the link that a document names.
 
     Args:
-        links: All links, in their order.
+        links: All links behind the base, in their order.
         end: The end that the document names.
+        base: Number and hash of the link before them: links that are older than their rows are dropped.
 
     Attributes:
         wrong: Why the chain is not the one that the document names, in words; empty if it is.
     """
 
-    def __init__(self, links: Iterable[Link], end: ChainEnd) -> None:
+    def __init__(self, links: Iterable[Link], end: ChainEnd, base: Base) -> None:
         self.wrong: list[str] = []
         self._rows: dict[int, bytes | None] = {}
-        seq, before = 0, FIRST_HASH
+        seq, before = base
         for link in links:
             if link.seq > end.seq:
                 break

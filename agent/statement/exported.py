@@ -4,10 +4,13 @@ Both are read strictly: a line that `hashsight history export` would not have pr
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
+from agent.history.chain.file import Base
+from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit
 from agent.history.export import HEADER, row_line
@@ -16,6 +19,8 @@ from agent.history.reader import CHUNK
 from agent.statement.errors import StatementError
 from agent.statement.parts import Part
 from agent.statement.unseen import GapReason
+
+_KINDS = {kind.name.lower(): kind for kind in LinkKind}
 
 
 class ExportedRows:
@@ -108,21 +113,47 @@ class ExportedChain:
         text: The file.
         file: Its name in errors.
 
+    Attributes:
+        heads: Its heads, in their order.
+
     Raises:
         StatementError: The file is not what `history export --what chain` prints.
     """
 
     def __init__(self, text: str, file: str) -> None:
-        self._links = list(_links(text, file))
+        self.heads: list[SignedHead] = []
+        self._links: list[Link] = []
+        self._base: Base | None = None
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                self._add(msgspec.json.decode(line))
+            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+                raise StatementError(f"{file}: line {number}: not a line of an exported chain: {error}") from error
+        if self._base is None:
+            raise StatementError(f"{file}: no chain; `hashsight history export --what chain` prints one")
+
+    def _add(self, content: dict[str, Any]) -> None:
+        if self._base is None:
+            self._base = msgspec.convert(content["base"], Base)
+        elif "head" in content:
+            self.heads.append(SignedHead.of(content))
+        else:
+            found = msgspec.convert(content, _Line)
+            digests = (None if not each else bytes.fromhex(each) for each in (found.digest, found.containers))
+            self._links.append(Link(found.seq, _KINDS[found.kind], found.at, *digests, found.body))
+
+    def chain_base(self) -> Base:
+        """Return the link before the first one."""
+        return self._base or Base()
 
     @property
     def chain_end(self) -> tuple[int, str]:
-        """Number of the last link; its hash is not in the file."""
+        """Number of the last link; its hash is not looked at."""
         return (self._links[-1].seq if self._links else 0), ""
 
-    def links(self) -> Iterable[Link]:
-        """Return all links, in their order."""
-        return self._links
+    def links(self, after: int = 0) -> Iterator[Link]:
+        """Yield the links behind number `after`, in their order."""
+        return (link for link in self._links if link.seq > after)
 
     def facts(self, *, last: float = math.inf) -> Iterator[Fact]:
         """Yield the facts of links up to number `last`, by their Unix times."""
@@ -132,19 +163,3 @@ class ExportedChain:
                 yield fact_of(link.at, link.body or "")
             except ValueError as error:
                 yield Fact(MALFORMED, link.at, {"reason": str(error)})
-
-
-def _links(text: str, file: str) -> Iterator[Link]:
-    kinds = {kind.name.lower(): kind for kind in LinkKind}
-    for number, line in enumerate(text.splitlines(), start=1):
-        try:
-            content = msgspec.json.decode(line)
-            if isinstance(content, dict) and "seq" not in content:
-                continue
-            found = msgspec.convert(content, _Line)
-            digests = (None if not each else bytes.fromhex(each) for each in (found.digest, found.containers))
-            yield Link(found.seq, kinds[found.kind], found.at, *digests, found.body)
-        except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            raise StatementError(f"{file}: line {number}: not a link of a chain: {error}") from error
-
-

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agent.history.chain.links import Link, canonical
+from agent.files.signing import PublicKey
+from agent.history.chain.file import Base
+from agent.history.chain.links import Link, canonical, next_hash
 from agent.statement.chained import WalkedChain
 from agent.statement.check import verify
 from agent.statement.contents import BY_FACTS, BY_LEDGER, Contents, Declared, FactSource, contents_of
@@ -20,7 +22,7 @@ from agent.statement.document import Document
 from agent.statement.errors import StatementError
 from agent.statement.exported import ExportedChain, ExportedRows
 from agent.statement.parts import Part, Source
-from agent.statement.period import Period, parse_period
+from agent.statement.period import Period, parse_period, utc_text
 
 _SHOWN = 60
 NOT_IN_ROWS = ("credited hashrate", "sums of containers", "reasons of gaps")
@@ -38,11 +40,18 @@ class Verified(NamedTuple):
     unchecked: list[str]
 
 
-class ChainedSource(FactSource, Source, Protocol):
-    """A source of rows and of the chain over them: an open history."""
+class Chained(FactSource, Protocol):
+    """A source of the chain: an open history, or an exported one."""
 
-    def links(self) -> Iterable[Link]:
-        """Return all links, in their order."""
+    def chain_base(self) -> Base:
+        """Return the link before the first that is kept."""
+
+    def links(self, after: int) -> Iterable[Link]:
+        """Return the links behind a number, in their order."""
+
+
+class ChainedSource(Chained, Source, Protocol):
+    """A source of rows and of the chain over them: an open history."""
 
 
 def document_of_site(document: Document, site: str) -> Document:
@@ -82,13 +91,18 @@ def verify_with_history(
     for contents, part in found:
         if contents.units is not None and declared is None:
             unchecked.append("the ledger")
-        differences += _content_differences(contents, part, source, declared)
-        if contents.chain is not None:
-            differences += _chain_differences(contents, part, source.links(), source)
+        differences += _chained_differences(contents, part, source, source, declared, unchecked)
     return Verified(differences, unchecked)
 
 
-def verify_with_exports(document: Document, site: str, rows: tuple[str, str], chain: tuple[str, str] | None) -> Verified:
+def verify_with_exports(
+    document: Document,
+    site: str,
+    rows: tuple[str, str],
+    chain: tuple[str, str] | None,
+    *,
+    key: PublicKey | None = None,
+) -> Verified:
     """Compute a site's part again from exported rows, and hold both against an exported chain.
 
     Args:
@@ -96,6 +110,7 @@ def verify_with_exports(document: Document, site: str, rows: tuple[str, str], ch
         site: One of its sites.
         rows: The CSV of `history export` for the period, and its name in errors.
         chain: The lines of `history export --what chain`, and their name; None without.
+        key: The agent's public key, for the chain's heads; None if it is not known.
 
     Raises:
         StatementError: If the site is not in the document, or a file is not what it should be.
@@ -109,11 +124,13 @@ def verify_with_exports(document: Document, site: str, rows: tuple[str, str], ch
     unchecked = [*NOT_IN_ROWS, *(["the ledger"] if stated.unseen.ledger_digest else [])]
     if chain is None:
         return Verified(differences, [*unchecked, *(["the chain and its facts"] if found else [])])
-    links = ExportedChain(*chain)
+    exported = ExportedChain(*chain)
     for contents, part in found:
-        differences += _content_differences(contents, part, links, None)
-        if contents.chain is not None:
-            differences += _chain_differences(contents, part, links.links(), source)
+        differences += _chained_differences(contents, part, source, exported, None, unchecked)
+    if key is None:
+        unchecked.append("signatures of the chain's heads")
+    else:
+        differences += _head_differences(exported, key)
     return Verified(differences, unchecked)
 
 
@@ -131,22 +148,48 @@ def _stated_course(found: Iterable[tuple[Contents, Part]]) -> DeployedCourse | N
     return None
 
 
-def _chain_differences(contents: Contents, part: Part, links: Iterable[Link], source: Source) -> Iterator[str]:
+def _chained_differences(
+    contents: Contents,
+    part: Part,
+    rows: Source,
+    chain: Chained,
+    declared: Declared | None,
+    unchecked: list[str],
+) -> Iterator[str]:
+    """Yield in what the contents differ from what the chain says, and the rows from their links."""
+    base = chain.chain_base()
+    if base.seq:
+        unchecked.append(f"facts of links up to {base.seq:,}, which are no longer there")
+    yield from _content_differences(contents, part, chain, declared, is_whole=not base.seq)
     if contents.chain is None:
         return
-    chain = WalkedChain(links, contents.chain)
-    yield from chain.wrong
-    if not chain.wrong:
+    walked = WalkedChain(chain.links(base.seq), contents.chain, base)
+    yield from walked.wrong
+    if not walked.wrong:
         until = part.end if part.is_over else min(part.inputs.last_at, part.end)
-        yield from chain.row_mistakes(source.chunks(part.start, until), part.start, until)
+        yield from walked.row_mistakes(rows.chunks(part.start, until), part.start, until)
+
+
+def _head_differences(chain: ExportedChain, key: PublicKey) -> Iterator[str]:
+    """Yield the heads that this key did not sign, or that name another hash than the links before them give."""
+    hashes = dict([chain.chain_base()])
+    for link in chain.links():
+        if link.seq - 1 in hashes:
+            hashes[link.seq] = next_hash(hashes[link.seq - 1], link)
+    for signed in chain.heads:
+        head = signed.head
+        if hashes.get(head.seq) != head.hash:
+            yield f"head of {utc_text(head.at)}: its hash is not that of link {head.seq}"
+        elif signed.signature is not None and not signed.is_signed_by(key):
+            yield f"head of {utc_text(head.at)}: it is not signed by key {key.id}"
 
 
 def _content_differences(
-    stated: Contents, part: Part, source: FactSource, declared: Declared | None
+    stated: Contents, part: Part, source: FactSource, declared: Declared | None, *, is_whole: bool
 ) -> Iterator[str]:
     end = (0, "") if stated.chain is None else (stated.chain.seq, stated.chain.hash)
     found = contents_of(source, part, declared, end=end)
-    names = [*BY_FACTS, "chain", "chain_events", "malformed", "unknown_facts"]
+    names = [*BY_FACTS, "chain", "chain_events", "malformed", "unknown_facts"] if is_whole else []
     names += BY_LEDGER if declared is not None and stated.units is not None else ()
     for name in names:
         one, other = (canonical(msgspec.to_builtins(getattr(each, name))) for each in (stated, found))

@@ -153,7 +153,7 @@ complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_s
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l history -r -F -d 'History file, instead of a configuration.'
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l from -x -d 'ISO date or time, in the site\'s zone, instead of a period.'
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l to -x -d 'Likewise; not included.'
-complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l what -x -d 'site, containers or changes (of units\' states).'
+complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l what -x -d 'site, containers, changes (of units\' states), or chain: its links, JSON a line.'
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -l json -d 'Print JSON, a row a line, instead of CSV.'
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from export' -s h -l help -d 'Show this message and exit.'
 complete -c hashsight -n '__fish_seen_subcommand_from history; and __fish_seen_subcommand_from merge' -F

@@ -163,7 +163,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),
         (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
-        (("history", "export", "--what", "units"), 2, "one of site, containers, changes is expected"),
+        (("history", "export", "--what", "units"), 2, "one of site, containers, changes, chain is expected"),
         (("history", "export", "last"), 2, "a month such as 2025-10"),
     ],
 )
@@ -275,3 +275,25 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
     into.symlink_to(tmp_path / "nowhere" / "else")
     refused = call("history", "merge", first, second, "--into", into)
     assert (refused.exit_code, refused.stderr.strip()) == (1, f"{into}: File exists")
+
+
+def test_chain_is_exported_as_documented(config: Path, tmp_path: Path) -> None:
+    """Any program can compute the chain's hashes, and the digests of rows from their CSV."""
+    lines = [
+        json.loads(line) for line in call("history", "export", "--what", "chain", "-c", config).stdout.splitlines()
+    ]
+    assert lines[0] == {"base": {"seq": 0, "hash": "0" * 64}}
+    before = "0" * 64
+    for number, link in enumerate(lines[1:], start=1):
+        fields = (str(number), link["kind"], str(link["at"]), link["digest"], link["containers"], link["body"])
+        text = "|".join(field or "" for field in fields)
+        before = hashlib.sha256(f"{before}\n{text}".encode()).hexdigest()
+        assert (link["seq"], link["hash"]) == (number, before)
+    digests = {link["at"]: link["digest"] for link in lines[1:] if link["kind"] == "minute"}
+    rows = call("history", "export", "--what", "site", "-c", config).stdout.splitlines(keepends=True)[1:]
+    assert len(rows) == len(digests)
+    for row in rows:
+        assert digests[int(row.split(",")[1])] == hashlib.sha256(row.encode()).hexdigest()[:32]
+    # A file without heads begins with its first link, whatever the period.
+    part = call("history", "export", "2025-11", "--what", "chain", "--history", tmp_path / "site.history.sqlite")
+    assert len(part.stdout.splitlines()) == len(lines)

@@ -22,6 +22,7 @@ app = typer.Typer(
     examples=(
         "hashsight history export 2025-10 > october.csv",
         "hashsight history export --from 2025-10-07 --to 2025-10-08 --what changes",
+        "hashsight history export 2025-10 --what chain > october.chain.jsonl",
     ),
 )
 def export(
@@ -33,7 +34,10 @@ def export(
         str | None, typer.Option("--from", help="ISO date or time, in the site's zone, instead of a period.")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Likewise; not included.")] = None,
-    kind: Annotated[str, typer.Option("--what", help="site, containers or changes (of units' states).")] = "site",
+    kind: Annotated[
+        str,
+        typer.Option("--what", help="site, containers, changes (of units' states), or chain: its links, JSON a line."),
+    ] = "site",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a row a line, instead of CSV.")] = False,
 ) -> None:
     """Print history as CSV in base units. A statement's digest is the SHA-256 of its period's CSV."""
