@@ -431,10 +431,9 @@ def _curtailments(facts: Iterable[Dated], start: int, end: int) -> Iterator[Curt
     for _, body in facts:
         said = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
         events.setdefault(body.id, {}).update(said)
-    blank = dict.fromkeys(("scope", "since", "until", "declared_by", "reason"), None)
-    blank |= dict.fromkeys(("hours", "curtailed_hashes", "energy_j"), None)
     for event in events.values():
-        whole = Curtailment(**blank | event)
+        blank: dict[str, Any] = dict.fromkeys(Curtailment.__struct_fields__)
+        whole = Curtailment(**blank | event | {"is_modelled": True})
         begins = whole.since is None or whole.since < end
         if begins and (whole.until is None or whole.until > start):
             yield whole

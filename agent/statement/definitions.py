@@ -65,7 +65,8 @@ _TERMS_1 = {
     "gaps": "Times in which the agent did not watch, with the reason that it found when it was back.",
     "simulated": "Units of the ledger at loopback addresses, with serial numbers of the simulator, or marked as"
     " simulated, counted in the figures or not.",
-    "restates": "The earlier document that this one replaces, by the SHA-256 of its file, and every figure that differs.",
+    "restates": "The earlier document that this one replaces, by the SHA-256 of its file, and every figure that"
+    " differs.",
 }
 METHODS = {1: METHOD}
 TERMS = {1: _TERMS_1}

@@ -21,12 +21,12 @@ from agent.statement.check import statement_of
 from agent.statement.contents import Contents, Software, absent_of, energy_of
 from agent.statement.definitions import METHODS, TERMS, Definitions, definitions
 from agent.statement.errors import StatementError
-from agent.statement.remarks import remarks_of
+from agent.statement.remarks import NOT_SIGNED, RESTATED, remarks_of
 from agent.statement.restating import Restates
 from agent.statement.signed import SIGNATURE, content_of, document_text, is_document, signed, signer_of
 from agent.statement.statement import FORMAT, Statement
 
-_NOT_SIGNED = "NOT SIGNED: statements of this format were not."
+_EARLIER = f"{NOT_SIGNED}: statements of this format were not."
 _LISTED = 5
 
 
@@ -124,7 +124,7 @@ def _earlier(content: Any, file: str) -> Document:
         statement=statement,
         format=content["format"],
         content=content,
-        remarks=(f"{', '.join(part.site for part in statement.parts)}: {_NOT_SIGNED}",),
+        remarks=(_EARLIER,),
     )
 
 
@@ -173,18 +173,14 @@ def read_embedded(content: dict[str, Any], file: str) -> Document:
     return _held(content, file) if is_document(content) else _earlier(content, file)
 
 
-def _remarks(
-    statement: Statement, rest: _Rest, documents: Sequence[Document], *, is_signed: bool
-) -> tuple[str, ...]:
+def _remarks(statement: Statement, rest: _Rest, documents: Sequence[Document], *, is_signed: bool) -> tuple[str, ...]:
     combined = [_of_site(remark, each) for each in documents for remark in each.remarks]
-    return tuple(
-        remarks_of(rest.contents, statement.parts, combined, restates=rest.restates, is_signed=is_signed)
-    )
+    return tuple(remarks_of(rest.contents, statement.parts, combined, restates=rest.restates, is_signed=is_signed))
 
 
 def _of_site(remark: str, document: Document) -> str:
     """Return a remark with the sites it is about, where it does not say so itself."""
-    if not remark.startswith(("NOT SIGNED", "RESTATED")):
+    if not remark.startswith((NOT_SIGNED, RESTATED)):
         return remark
     return f"{', '.join(part.site for part in document.statement.parts)}: {remark}"
 

@@ -95,6 +95,10 @@ def _value(cell: str) -> float | None:
         return float(cell)
 
 
+def _digest(text: str | None) -> bytes | None:
+    return bytes.fromhex(text) if text else None
+
+
 class _Line(msgspec.Struct, frozen=True):
     """A link as a line of the exported chain."""
 
@@ -139,8 +143,8 @@ class ExportedChain:
             self.heads.append(SignedHead.of(content))
         else:
             found = msgspec.convert(content, _Line)
-            digests = (None if not each else bytes.fromhex(each) for each in (found.digest, found.containers))
-            self._links.append(Link(found.seq, _KINDS[found.kind], found.at, *digests, found.body))
+            digest, containers = map(_digest, (found.digest, found.containers))
+            self._links.append(Link(found.seq, _KINDS[found.kind], found.at, digest, containers, found.body))
 
     def chain_base(self) -> Base:
         """Return the link before the first one."""

@@ -154,7 +154,7 @@ class KeptFacts:
             self.malformed.append(f"of {utc_text(fact.at)}: {fact.body.get('reason')}")
         elif fact.kind in _KINDS:
             try:
-                body = msgspec.convert(dict(fact.body), _KINDS[fact.kind])
+                body: Any = msgspec.convert(dict(fact.body), _KINDS[fact.kind])
             except msgspec.ValidationError as error:
                 self.malformed.append(f"{fact.kind} of {utc_text(fact.at)}: {error}")
                 return

@@ -7,11 +7,16 @@ documents that it combines.
 from collections.abc import Iterable, Iterator, Sequence
 
 from agent.statement.contents import ChainEvent, Contents
+from agent.statement.notes import SIMULATED
 from agent.statement.parts import Part
 from agent.statement.period import utc_text
 from agent.statement.restating import Restates
 
 SHOWN = 5
+NOT_SIGNED = "NOT SIGNED"
+"""How the remark on a document without a signature begins."""
+RESTATED = "RESTATED"
+"""How the remark on a document that replaces another one begins."""
 _EVENTS = {
     "found": "rows from before the chain were sealed as they were found",
     "anchor": "the chain was anchored",
@@ -43,18 +48,18 @@ def remarks_of(
     combined = list(dict.fromkeys(combined))
     for each in contents:
         yield from _simulated(each)
-    yield from (remark for remark in combined if remark.startswith("SIMULATED"))
+    yield from (remark for remark in combined if remark.startswith(SIMULATED))
     if not is_signed:
-        yield "NOT SIGNED: nothing but these bytes themselves says who made this document."
+        yield f"{NOT_SIGNED}: nothing but these bytes themselves says who made this document."
     if restates is not None:
         figures = len(restates.differences)
         yield (
-            f"RESTATED: it replaces a document computed {utc_text(restates.computed_at)}, sha256 {restates.digest};"
+            f"{RESTATED}: it replaces a document computed {utc_text(restates.computed_at)}, sha256 {restates.digest};"
             f" {figures} figures differ."
         )
     for each, part in zip(contents, parts, strict=False):
         yield from _of_history(each, part)
-    yield from (remark for remark in combined if not remark.startswith("SIMULATED"))
+    yield from (remark for remark in combined if not remark.startswith(SIMULATED))
 
 
 def _simulated(contents: Contents) -> Iterator[str]:
@@ -62,7 +67,7 @@ def _simulated(contents: Contents) -> Iterator[str]:
     if simulated is not None and simulated.units:
         shown = ", ".join(simulated.ids[:SHOWN]) + (" and more" if simulated.units > SHOWN else "")
         yield (
-            f"SIMULATED: {contents.site}: {simulated.units:,} of {simulated.of_units:,} units of the ledger are"
+            f"{SIMULATED}: {contents.site}: {simulated.units:,} of {simulated.of_units:,} units of the ledger are"
             f" simulated, by mark, loopback address or serial number: {shown}."
         )
 
@@ -72,7 +77,8 @@ def _of_history(contents: Contents, part: Part) -> Iterator[str]:
     if contents.facts_since is None:
         yield f"{site}: clock, versions, ledgers in force and curtailments are not kept by this history."
     elif contents.facts_since > part.start:
-        yield f"{site}: clock, versions, ledgers in force and curtailments are kept from {utc_text(contents.facts_since)} on."
+        since = utc_text(contents.facts_since)
+        yield f"{site}: clock, versions, ledgers in force and curtailments are kept from {since} on."
     in_force = contents.ledgers
     ours = part.unseen.ledger_digest
     last = [*(each.digest for each in in_force or ()), *(each.digest for each in contents.ledger_changes or ())]

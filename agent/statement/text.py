@@ -4,14 +4,15 @@ All hashrates of one statement have the same unit, so that a column can be added
 which deployed is at least 1. CSV is in base units and unrounded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import NamedTuple
 
+from agent.history.export import csv_cell
 from agent.site.status import Cause
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
-from agent.statement.notes import span_text
+from agent.statement.notes import SIMULATED, span_text
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
@@ -172,14 +173,27 @@ def _inputs(statement: Statement) -> Iterator[str]:
         )
 
 
-def table(statement: Statement) -> str:
-    """Return the statement as plain text for a terminal."""
+def _notes(statement: Statement, remarks: Sequence[str]) -> Iterator[str]:
+    """Yield all there is to read before the figures; simulated units come first of all."""
+    whole = (*statement.notes, *remarks)
+    yield from (note for note in whole if note.startswith(SIMULATED))
+    yield from (note for note in whole if not note.startswith(SIMULATED))
+
+
+def table(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return the statement as plain text for a terminal.
+
+    Args:
+        statement: The statement.
+        remarks: Those of its document, to stand among the notes.
+        rest: What its figures rest on, in words.
+    """
     shown = list(lines(statement))
     names, values, shares = (max(len(line[column]) for line in shown) for column in range(3))
     return "\n".join(
         (
             title(statement),
-            *(f"! {note}" for note in statement.notes),
+            *(f"! {note}" for note in _notes(statement, remarks)),
             "",
             *(
                 f"{line.name:<{names}}  {line.value:>{values}}  {line.share:>{shares}}  {line.note}".rstrip()
@@ -188,6 +202,8 @@ def table(statement: Statement) -> str:
             "",
             *(f"Gap of {gap}" for gap in _gaps(statement)),
             *([""] if any(part.unseen.gaps for part in statement.parts) else []),
+            *(line for each in rest for line in wrap(each, WIDTH, subsequent_indent="  ", break_long_words=False)),
+            *([""] if rest else []),
             *wrap(statement.method, WIDTH),
             "",
             *_inputs(statement),
@@ -197,13 +213,13 @@ def table(statement: Statement) -> str:
     )
 
 
-def markdown(statement: Statement) -> str:
-    """Return the statement as Markdown."""
+def markdown(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return the statement as Markdown; arguments as of `table`."""
     return "\n".join(
         (
             f"# {title(statement)}",
             "",
-            *(line for note in statement.notes for line in (f"> **{note}**", "")),
+            *(line for note in _notes(statement, remarks) for line in (f"> **{note}**", "")),
             "| | | of deployed | |",
             "|:--|--:|--:|:--|",
             *(
@@ -214,6 +230,7 @@ def markdown(statement: Statement) -> str:
             f"*Method.* {statement.method}",
             "",
             *(f"- Gap of {gap}" for gap in _gaps(statement)),
+            *(f"- {line}" for line in rest),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -221,8 +238,8 @@ def markdown(statement: Statement) -> str:
     )
 
 
-def csv(statement: Statement) -> str:
-    """Return every figure in base units, unrounded, one ``name,value`` a line."""
+def csv(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return every figure in base units, unrounded, one ``name,value`` a line; arguments as of `table`."""
     rows: list[tuple[str, object]] = [
         ("sites", " ".join(part.site for part in statement.parts)),
         ("period", statement.period),
@@ -239,7 +256,8 @@ def csv(statement: Statement) -> str:
     for part in statement.parts:
         rows += [(f"digest.{part.site}", part.inputs.digest), (f"rows.{part.site}", part.inputs.rows)]
     rows += [("gap", gap) for gap in _gaps(statement)]
-    rows += [("note", note) for note in statement.notes]
+    rows += [("note", note) for note in _notes(statement, remarks)]
+    rows += [("rests_on", line) for line in rest]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 
 
@@ -249,5 +267,5 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if "," in value or '"' in value else value
+        return csv_cell(value)
     return repr(value)

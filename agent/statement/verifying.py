@@ -91,7 +91,7 @@ def verify_with_history(
     for contents, part in found:
         if contents.units is not None and declared is None:
             unchecked.append("the ledger")
-        differences += _chained_differences(contents, part, source, source, declared, unchecked)
+        differences += _chained_differences(contents, part, source, source, declared, unchecked=unchecked)
     return Verified(differences, unchecked)
 
 
@@ -126,7 +126,7 @@ def verify_with_exports(
         return Verified(differences, [*unchecked, *(["the chain and its facts"] if found else [])])
     exported = ExportedChain(*chain)
     for contents, part in found:
-        differences += _chained_differences(contents, part, source, exported, None, unchecked)
+        differences += _chained_differences(contents, part, source, exported, None, unchecked=unchecked)
     if key is None:
         unchecked.append("signatures of the chain's heads")
     else:
@@ -154,6 +154,7 @@ def _chained_differences(
     rows: Source,
     chain: Chained,
     declared: Declared | None,
+    *,
     unchecked: list[str],
 ) -> Iterator[str]:
     """Yield in what the contents differ from what the chain says, and the rows from their links."""

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
 from agent.files.modes import FILE_MODE
+from agent.files.signing import make_signing_key, read_signing_key
 from agent.history.state_changes import Change
 from agent.history.writer import write_history
 
@@ -30,11 +31,17 @@ def call(*words: str | Path) -> Result:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Return a site's configuration with two months of history beside it. Statements need no ledger."""
+    """Return a site's configuration with two months of history and a key beside it. Statements need no ledger."""
     path = tmp_path / "site.toml"
     path.write_text(CONFIG, encoding="utf-8")
     write(tmp_path / "site.history.sqlite", hours(AT - DAY_S, END + 20 * DAY_S), zone="America/Chicago")
+    make_signing_key(tmp_path / "site.history.sqlite.key")
     return path
+
+
+def key_id(path: Path) -> str:
+    """Return the id of the key beside a history."""
+    return read_signing_key(path, where="test").public.id
 
 
 def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
@@ -47,7 +54,8 @@ def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
     assert (content["period"], content["is_draft"], content["figures"]["operating_hs"]) == ("2025-10", False, 46 * PH)
 
     verified = call("statement", "--verify", file, "-c", config)
-    assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10\n")
+    signed = f"signed by key {key_id(tmp_path / 'site.history.sqlite.key')}"
+    assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10; {signed}\n")
     assert call("statement", "2025-10", "--verify", file, "-c", config).exit_code == 0
     assert call("statement", "2025-11", "--verify", file, "-c", config).exit_code == 2
 
@@ -81,14 +89,14 @@ def test_publish_refuses(config: Path) -> None:
     assert "not to be published: alpha was watched 65.88 % of the time, 95 % is needed" in refused.stderr
 
 
-def _november(config: Path, tmp_path: Path, *, hashrate_th: int) -> dict[str, Any]:
-    """Return November's statement by a ledger of one unit, as JSON."""
+def _november(config: Path, tmp_path: Path, *, hashrate_th: int) -> tuple[dict[str, Any], str]:
+    """Return November's statement by a ledger of one unit, and its JSON."""
     ledger = LEDGER.replace(",200,", f",{hashrate_th},")
     (tmp_path / "ledger.csv").write_text(ledger, encoding="utf-8")
     stated = call("statement", "2025-11", "-c", config, "--format", "json")
     assert stated.exit_code == 0, stated.stderr
     content: dict[str, Any] = json.loads(stated.stdout)
-    return content
+    return content, stated.stdout
 
 
 def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None:
@@ -96,16 +104,16 @@ def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None
     history = tmp_path / "site.history.sqlite"
     history.unlink()
     write(history, hours(AT, END + 20 * DAY_S, deployed_hs=200e12, operating_hs=184e12))
-    content = _november(config, tmp_path, hashrate_th=200)
+    content, text = _november(config, tmp_path, hashrate_th=200)
     (part,) = content["parts"]
     assert part["unseen"]["ledger_digest"] == hashlib.sha256((tmp_path / "ledger.csv").read_bytes()).hexdigest()
     # Central time: November has 721 hours, and history ends after 475 of them.
     assert part["unseen"]["unwatched"] == pytest.approx(246 * 3600 * 200e12)
     assert not any("the ledger now says" in note for note in content["notes"])
     file = tmp_path / "november.json"
-    file.write_text(json.dumps(content), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     assert call("statement", "--verify", file, "-c", config).exit_code == 0
-    smaller = _november(config, tmp_path, hashrate_th=188)
+    smaller, _ = _november(config, tmp_path, hashrate_th=188)
     assert any("the ledger now says 6.00 % less deployed than history" in note for note in smaller["notes"])
     verified = call("statement", "--verify", file, "-c", config)
     assert verified.exit_code == 1
@@ -135,7 +143,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.json"
     whole.write_text(call("statement", "2025-10", "--combine", *files, "--format", "json").stdout, encoding="utf-8")
     verified = call("statement", "--verify", whole, "--history", tmp_path / "beta.sqlite")
-    assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not checked here: alpha "
+    assert verified.stdout == f"{whole}: holds for beta, 2025-10; not signed; not checked here: alpha\n"
     assert call("statement", "--combine", files[0], files[0]).exit_code == 1
     assert call("statement", "2025-11", "--combine", *files).exit_code == 2
     # A fleet is published by the list of its sites.
@@ -145,8 +153,11 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     left_out = call("statement", "--combine", *files, "--publish", "--sites", "alpha, beta, gamma")
     assert left_out.exit_code == 1
     assert "declared and not stated: gamma" in left_out.stderr
-    assert call("statement", "--combine", *files, "--publish", "--sites", "alpha,beta").exit_code == 0
-    del config
+    published = ("statement", "--combine", *files, "--publish", "--sites", "alpha,beta")
+    unsigned = call(*published)
+    assert (unsigned.exit_code, unsigned.stdout) == (2, "")
+    assert "a published combination is signed: the file of a key is expected" in unsigned.stderr
+    assert call(*published, "--key", f"{config.parent / 'site.history.sqlite'}.key").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -243,7 +254,8 @@ def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
     done = call("history", "merge", first, second, "--into", whole)
     assert done.exit_code == 0, done.stderr
     assert [line.split(" minutes ")[0].strip() for line in done.stdout.splitlines()] == ["456", "288", "0", "24"]
-    stated = json.loads(call("statement", "2025-10", "--history", whole, "--format", "json", "--publish").stdout)
+    asked = ("statement", "2025-10", "-c", config, "--history", whole, "--format", "json", "--publish")
+    stated = json.loads(call(*asked).stdout)
     assert stated["figures"]["watched_ratio"] == 1.0
     assert stated["parts"][0]["inputs"]["rows"] == 31 * 24
     again = call("history", "merge", first, second, "--into", whole)
@@ -254,7 +266,6 @@ def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert "the history of site beta, not of alpha" in refused.stderr
     assert not (tmp_path / "none.sqlite").exists()
-    del config
 
 
 def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
