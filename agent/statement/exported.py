@@ -5,7 +5,7 @@ Both are read strictly: a line that `hashsight history export` would not have pr
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -99,6 +99,13 @@ def _digest(text: str | None) -> bytes | None:
     return bytes.fromhex(text) if text else None
 
 
+class _Base(TypedDict):
+    """The base, as the first line of the exported chain."""
+
+    seq: int
+    hash: str
+
+
 class _Line(msgspec.Struct, frozen=True):
     """A link as a line of the exported chain."""
 
@@ -138,7 +145,7 @@ class ExportedChain:
 
     def _add(self, content: dict[str, Any]) -> None:
         if self._base is None:
-            self._base = msgspec.convert(content["base"], Base)
+            self._base = Base(**msgspec.convert(content["base"], _Base))
         elif "head" in content:
             self.heads.append(SignedHead.of(content))
         else:
