@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """Verify a statement that hashsight signed, without hashsight: with Python 3.11 and the package `cryptography`.
 
-    verify_statement.py october.json --key site.key.pub --rows october.csv --chain october.chain.jsonl [--site NAME]
-
-Every check prints a line; the exit status is 1 if anything is wrong.
+verify_statement.py october.json --key site.key.pub --rows october.csv --chain october.chain.jsonl [--site NAME]
 """
 
 import argparse
@@ -78,10 +76,7 @@ def check_figures(document):
     sums, losses, joules, figures = Counter(), Counter(), Counter(), document["figures"]
     for part in document["parts"]:
         mean, unseen, time = part["mean"], part["unseen"], part["unseen"]["deployed_s"]
-        weight, share = (
-            time / part["elapsed_s"],
-            mean["watched_s"] / time,
-        )  # unwatched time is in neither mean, so that it is added below
+        weight, share = time / part["elapsed_s"], mean["watched_s"] / time  # means are of watched time alone
         operating, deployed = mean["operating_hs"] * share, mean["deployed_hs"] * share
         floor = max(0.0, operating - unseen["unsure"] / time)
         sums.update({name: mean[name] * weight for name in ("deployed_hs", "operating_hs", "uplift_hs")})
