@@ -4,6 +4,7 @@ Everything is read from the facts of the history's chain, up to the link that th
 ledger. A list that is not kept is None, and `Contents.absent` says why; an empty list means that there was nothing.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -332,7 +333,7 @@ def contents_of(
     starts = kept.of("start")
     since = starts[0].at if starts else None
     chain = ChainEnd(name=kept.chain, seq=seq, hash=last_hash) if seq else None
-    return Contents(
+    found = Contents(
         site=part.site,
         facts_since=since,
         chain=chain,
@@ -348,6 +349,8 @@ def contents_of(
         absent=absent_of(has_facts=since is not None, has_chain=chain is not None, has_ledger=declared is not None),
         **_by_facts(kept, part.start, part.end, is_kept=since is not None),
     )
+    # As it will be read from a file: whole numbers in the place of floats are floats then.
+    return msgspec.convert(msgspec.to_builtins(found), Contents)
 
 
 def absent_of(*, has_facts: bool, has_chain: bool, has_ledger: bool) -> dict[str, str]:
@@ -452,8 +455,8 @@ def _recovered(facts: Iterable[Dated], start: int, end: int) -> Recovered:
     found = [body for _, body in facts if body.since < end and body.until > start]
     return Recovered(
         gaps=len(found),
-        hashes=sum(body.hashes for body in found),
-        deployed_hashes=sum(body.deployed_hashes for body in found),
+        hashes=math.fsum(body.hashes for body in found),
+        deployed_hashes=math.fsum(body.deployed_hashes for body in found),
         methods=tuple(sorted({body.method for body in found if body.method})),
     )
 
@@ -462,7 +465,7 @@ def _gaps(facts: Iterable[Dated], start: int, end: int) -> Gaps:
     found = [body for _, body in facts if body.since < end and body.until > start]
     return Gaps(
         count=len(found),
-        seconds=float(sum(min(body.until, end) - max(body.since, start) for body in found)),
+        seconds=math.fsum(min(body.until, end) - max(body.since, start) for body in found),
         listed=tuple(KeptGap(since=body.since, until=body.until, reason=body.reason) for body in found[:LISTED]),
     )
 

@@ -135,13 +135,12 @@ class ExportedChain:
         self.heads: list[SignedHead] = []
         self._links: list[Link] = []
         self._base: Base | None = None
-        for number, line in enumerate(text.splitlines(), start=1):
+        # Not splitlines: texts of a fact may have other ends of lines in them.
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
             try:
                 self._add(msgspec.json.decode(line))
-            except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+            except (msgspec.MsgspecError, RecursionError, ValueError, KeyError, TypeError) as error:
                 raise StatementError(f"{file}: line {number}: not a line of an exported chain: {error}") from error
-        if self._base is None:
-            raise StatementError(f"{file}: no chain; `hashsight history export --what chain` prints one")
 
     def _add(self, content: dict[str, Any]) -> None:
         if self._base is None:

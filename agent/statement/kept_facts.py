@@ -4,7 +4,7 @@ A fact that is not as its type says is named and left out: a statement never fai
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,10 @@ OTHERS = ("genesis", "stop", "nameplates", "head", "key")
 
 LAST_S = 253_402_300_800
 """The Unix time at which the year 10000 begins, s."""
+Number = Annotated[float, msgspec.Meta(ge=-1e40, le=1e40)]
+"""A float of which a million add up to a float."""
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=LAST_S)]
+"""A Unix time that has a date, s."""
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class LedgerFact(msgspec.Struct, frozen=True):
     removed_count: int = 0
     changed_count: int = 0
     units: int | None = None
-    deployed_hs: float | None = None
+    deployed_hs: Number | None = None
 
 
 class ClockFact(msgspec.Struct, frozen=True):
@@ -55,26 +59,26 @@ class ClockFact(msgspec.Struct, frozen=True):
 
     source: str | None = None
     is_synchronized: bool | None = None
-    offset_s: float | None = None
-    error_s: float | None = None
+    offset_s: Number | None = None
+    error_s: Number | None = None
 
 
 class GapFact(msgspec.Struct, frozen=True):
     """A time in which the agent did not watch."""
 
-    since: float = msgspec.field(name="from")
-    until: float
+    since: Moment = msgspec.field(name="from")
+    until: Moment
     reason: str = "not known"
 
 
 class RecoveredFact(msgspec.Struct, frozen=True):
     """Work of units that hashed through a gap."""
 
-    since: float = msgspec.field(name="from")
-    until: float
-    units: float = 0.0
-    hashes: float = 0.0
-    deployed_hashes: float = 0.0
+    since: Moment = msgspec.field(name="from")
+    until: Moment
+    units: Number = 0.0
+    hashes: Number = 0.0
+    deployed_hashes: Number = 0.0
     method: str = ""
 
 
@@ -84,20 +88,20 @@ class CurtailmentFact(msgspec.Struct, frozen=True):
     id: str | int
     event: Literal["declared", "ended", "withdrawn"]
     scope: Any = None
-    since: float | None = msgspec.field(name="from", default=None)
-    until: float | None = None
+    since: Moment | None = msgspec.field(name="from", default=None)
+    until: Moment | None = None
     declared_by: str | None = None
     reason: str | None = None
-    hours: float | None = None
-    curtailed_hashes: float | None = None
-    energy_j: float | None = None
+    hours: Number | None = None
+    curtailed_hashes: Number | None = None
+    energy_j: Number | None = None
 
 
 class RepairsFact(msgspec.Struct, frozen=True):
     """How often each rule touched figures over some time."""
 
-    since: float = msgspec.field(name="from")
-    until: float
+    since: Moment = msgspec.field(name="from")
+    until: Moment
     counts: dict[str, int]
 
 

@@ -44,6 +44,8 @@ def content_of(text: bytes, file: str) -> Any:
     """
     try:
         content = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        # Half of a surrogate pair is JSON, and no text that could be signed.
+        canonical(content).encode()
         return content if not is_document(content) else _held_to_form(content, text.decode(), file)
     except (ValueError, RecursionError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error

@@ -148,7 +148,7 @@ def check_rows(part, path, steps):
 def check_chain(path, end, rows, part, key):
     """Check that the rows are as they were chained, up to the link that the document names, and the signed heads."""
     digests, hashes, heads, before = {}, {}, [], ""
-    for entry in map(json.loads, Path(path).read_text(encoding="utf-8").splitlines()):
+    for entry in map(json.loads, Path(path).read_bytes().splitlines()):
         if "base" in entry and not hashes:
             before = hashes[entry["base"]["seq"]] = entry["base"]["hash"]
         elif "head" in entry:
