@@ -4,12 +4,14 @@ Everything is read from the facts of the history's chain, up to the link that th
 ledger. A list that is not kept is None, and `Contents.absent` says why; an empty list means that there was nothing.
 """
 
+import base64
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from agent.files.signing import PublicKey
 from agent.history.chain.links import Fact
 from agent.site.ledger.entries import LedgerEntry
 from agent.site.power import PowerSource
@@ -84,6 +86,20 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     digest: str
+    since: int = msgspec.field(name="from")
+
+
+class KeyInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of the agent.
+
+    Attributes:
+        key_id: Its id.
+        public_key: Its 32 bytes, in Base64.
+        since: Unix time from which it signed, s; it may be before the period.
+    """
+
+    key_id: str
+    public_key: str
     since: int = msgspec.field(name="from")
 
 
@@ -246,7 +262,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
         absent: What is not said, with the reason.
         malformed: Facts that could not be read, in words.
         unknown_facts: How many facts there are of kinds that this version does not know.
-        facts_since, chain, agents, clock, configs, ledgers, ledger_changes, deployed_steps, units, curtailments,
+        facts_since, chain, agents, keys, clock, configs, ledgers, ledger_changes, deployed_steps, units, curtailments,
             repairs, recovered, gaps, simulated, energy, chain_events: As defined.
     """
 
@@ -254,6 +270,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     facts_since: int | None
     chain: ChainEnd | None
     agents: tuple[AgentRun, ...] | None
+    keys: tuple[KeyInForce, ...] | None
     clock: Clock | None
     configs: tuple[InForce, ...] | None
     ledgers: tuple[InForce, ...] | None
@@ -275,6 +292,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 BY_FACTS = (
     "facts_since",
     "agents",
+    "keys",
     "clock",
     "configs",
     "ledgers",
@@ -367,6 +385,7 @@ def _by_facts(kept: KeptFacts, start: int, end: int, *, is_kept: bool) -> dict[s
         return dict.fromkeys((name for name in BY_FACTS if name != "facts_since"), None)
     return {
         "agents": tuple(_agents(kept.in_force("start", start, end))),
+        "keys": tuple(_keys(kept.in_force("key", start, end))),
         "clock": _clock(kept.in_force("clock", start, end)),
         "configs": tuple(_files(kept, "config", start, end)),
         "ledgers": tuple(_files(kept, "ledger", start, end)),
@@ -389,6 +408,12 @@ def _agents(starts: Iterable[Dated]) -> Iterator[AgentRun]:
         run = AgentRun(since=at, version=body.version, commit=body.commit, starts=1)
     if run is not None:
         yield run
+
+
+def _keys(facts: Iterable[Dated]) -> Iterator[KeyInForce]:
+    for at, body in facts:
+        key = PublicKey(body.public)
+        yield KeyInForce(key_id=key.id, public_key=base64.b64encode(key.raw).decode(), since=at)
 
 
 def _clock(looks: list[Dated]) -> Clock:

@@ -13,7 +13,7 @@ from agent.statement.period import utc_text
 
 CHAIN_EVENTS = ("found", "anchor", "restored", "rolled_back", "forked", "merged", "altered")
 """Facts about the history as a file."""
-OTHERS = ("genesis", "stop", "nameplates", "head", "key")
+OTHERS = ("genesis", "stop", "nameplates", "head")
 """Facts that a document knows and does not list."""
 
 LAST_S = 253_402_300_800
@@ -37,6 +37,12 @@ class ConfigFact(msgspec.Struct, frozen=True):
     """A configuration came into force."""
 
     digest: str
+
+
+class KeyFact(msgspec.Struct, frozen=True):
+    """The agent signed with another key from then on: the raw public key."""
+
+    public: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 
 
 class LedgerFact(msgspec.Struct, frozen=True):
@@ -120,6 +126,7 @@ class Dated(NamedTuple):
 _KINDS: dict[str, type] = {
     "start": Start,
     "config": ConfigFact,
+    "key": KeyFact,
     "ledger": LedgerFact,
     "clock": ClockFact,
     "gap": GapFact,

@@ -49,6 +49,8 @@ def _agent(contents: Contents) -> Iterator[str]:
     for run in contents.agents or ():
         commit = f"commit {run.commit[:12]}" if run.commit else "commit not known"
         yield f"kept by hashsight {run.version}, {commit}, from {utc_text(run.since)}, {run.starts} starts"
+    for key in contents.keys or ():
+        yield f"its chain is signed by key {key.key_id}, from {utc_text(key.since)}"
     clock = contents.clock
     if clock is not None and clock.looks:
         worst = "offset not known" if clock.worst_s is None else f"at worst {clock.worst_s:.6g} s off"

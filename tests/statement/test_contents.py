@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from document_cases import DIGESTS, TWO, contents, entry, history, kept_facts, ledger_of, stated_document
+from document_cases import DIGESTS, TWO, contents, entry, history, kept_facts, key_of, ledger_of, stated_document
 from history_cases import AT, DAY_S
 from statement_cases import OCTOBER
 
@@ -20,6 +20,7 @@ def test_facts_are_listed() -> None:
     found = contents(kept_facts())
     assert found.facts_since == AT - DAY_S
     assert [(run.version, run.since, run.starts) for run in found.agents or ()] == [("1.0.0", AT - DAY_S, 2)]
+    assert [(each.key_id, each.since) for each in found.keys or ()] == [(key_of().public.id, AT - DAY_S)]
     assert found.clock is not None
     # The look before the period holds into it.
     assert (found.clock.worst_s, found.clock.worst_at, found.clock.looks) == (0.502, AT - DAY_S, 3)
@@ -70,6 +71,7 @@ def test_facts_from_the_middle_of_the_period_on() -> None:
         (Fact("ledger", AT, {}), "ledger of 2025-10-01T00:00:00Z: Object missing required field `digest`"),
         (Fact("curtailment", AT, {"id": 1, "event": "begun"}), "Invalid enum value 'begun'"),
         (Fact("gap", 10**15, {}), "gap: its time is 1000000000000000"),
+        (Fact("key", AT, {"public": "AAAA"}), "key of 2025-10-01T00:00:00Z: Expected `bytes` of length >= 32"),
     ],
 )
 def test_a_malformed_fact_breaks_nothing(fact: Fact, words: str) -> None:

@@ -21,9 +21,11 @@ from history_cases import PH, hours
 from statement_cases import OCTOBER, stated
 
 from agent.history.chain.links import canonical
+from agent.statement.contents import Contents, Software
 from agent.statement.definitions import METHODS, TERMS, VERSION
 from agent.statement.document import Document, document_of, read_document
 from agent.statement.errors import StatementError
+from agent.statement.figures import StatementFigures
 from agent.statement.rest_text import rest_lines
 from agent.statement.restating import restated
 from agent.statement.signed import document_text, signed
@@ -68,6 +70,12 @@ def test_todays_method_is_that_of_its_definitions() -> None:
     assert json.loads(stated_document().text)["definitions"] == {"version": VERSION, "terms": TERMS[VERSION]}
 
 
+def test_everything_in_a_document_is_defined() -> None:
+    """Each figure and each list has a definition, so that nobody has to guess what a name means."""
+    names = {*StatementFigures.__struct_fields__, *Contents.__struct_fields__, "documents", "restates", "signature"}
+    assert names - TERMS[VERSION].keys() == set()
+
+
 def test_a_draft_without_a_key_says_so() -> None:
     """It is not signed, and a remark on it says that; taking the remark away is found."""
     source = history()
@@ -81,9 +89,7 @@ def test_a_draft_without_a_key_says_so() -> None:
         read_document(document_text(content).encode(), "s.json")
 
 
-def _software(document: Document) -> Any:
-    from agent.statement.contents import Software
-
+def _software(document: Document) -> Software:
     return msgspec.convert(document.content["software"], Software)
 
 
@@ -196,7 +202,7 @@ def test_every_edit_is_found(edit: Callable[[bytes, random.Random], bytes], *, i
     ("path", "value", "reason"),
     [
         (("method",), "Trust us.", "method: it is not that of definitions version 1"),
-        (("definitions", "terms", "deployed"), "All we like.", "definitions: deployed is not as version 1 defines it"),
+        (("definitions", "terms", "units"), "All we like.", "definitions: units is not as version 1 defines it"),
         (("definitions", "version"), 2, "definitions of version 2 are not known"),
         (("verdict",), "good", "Object contains unknown field `verdict`"),
         (("figures", "verdict"), "good", "figures.verdict: this format has no such key"),

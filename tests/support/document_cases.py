@@ -1,5 +1,6 @@
 """Documents for tests: rows with a chain and facts in memory, a ledger, and a key that is always the same."""
 
+import base64
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -114,6 +115,7 @@ def kept_facts() -> list[Fact]:
     ended = {"until": noon + 7200, "hours": 2.0, "curtailed_hashes": 1e20, "energy_j": 3.6e10}
     return [
         Fact("start", AT - DAY_S, start),
+        Fact("key", AT - DAY_S, {"public": base64.b64encode(key_of().public.raw).decode()}),
         Fact("clock", AT - DAY_S, clock | {"offset_s": -0.5}),
         Fact("clock", AT + DAY_S, clock | {"offset_s": -0.02}),
         Fact("clock", AT + 2 * DAY_S, clock),
