@@ -14,14 +14,14 @@ from agent.built import built_commit
 from agent.commands.history_source import opened
 from agent.commands.machine_output import visible, write_text
 from agent.commands.statement_key import key_file, signing_key
-from agent.commands.statement_ledger import dated_ledger, declared_in, found_config
+from agent.commands.statement_ledger import dated_ledger, found_config
 from agent.commands.statement_verify import Against
 from agent.commands.statement_verify import verify as verify_document
 from agent.commands.terminal import exit_codes, usage_error
 from agent.files.atomic import replace_file
 from agent.files.signing import SigningKey
 from agent.statement import text
-from agent.statement.contents import Contents, Software, contents_of
+from agent.statement.contents import Contents, Software, contents_of, events_within
 from agent.statement.document import Document, document_of, read_document
 from agent.statement.gates import ACKNOWLEDGEABLE
 from agent.statement.period import Period, parse_period
@@ -29,7 +29,7 @@ from agent.statement.remarks import NOT_SIGNED
 from agent.statement.rest_text import rest_lines
 from agent.statement.restating import Restates, restated
 from agent.statement.statement import Statement, combine, state
-from agent.statement.units import appendix_csv, events_of
+from agent.statement.units import appendix_csv
 
 COMMAND = "statement"
 MONTH_TO_DATE = "month-to-date"
@@ -139,10 +139,9 @@ def _stated(period: str | None, *, config: Path | None, history: Path | None, as
         if period == MONTH_TO_DATE:
             period = datetime.fromtimestamp(asking.now, zone).strftime("%Y-%m")
         covered = _period(period, zone)
-        ledger = dated_ledger(config, reader.site, now=asking.now)
-        if asking.appendix is not None and ledger is None:
+        declared = dated_ledger(config, reader.site, now=asking.now)
+        if asking.appendix is not None and declared is None:
             raise usage_error(COMMAND, "--appendix", str(asking.appendix), "the site's ledger is needed for it")
-        declared = None if ledger is None else declared_in(ledger, covered)
         stated = state(
             reader,
             covered,
@@ -153,8 +152,8 @@ def _stated(period: str | None, *, config: Path | None, history: Path | None, as
         )
         contents = contents_of(reader, stated.parts[0], declared)
         document = _document(stated, asking, contents=[contents], key=_key(asking, key_file(config, history)))
-        if asking.appendix is not None and ledger is not None:
-            replace_file(asking.appendix, appendix_csv(events_of(ledger.entries, covered.start, covered.end)).encode())
+        if asking.appendix is not None and declared is not None:
+            replace_file(asking.appendix, appendix_csv(events_within(stated.parts[0], declared)).encode())
         return document
 
 

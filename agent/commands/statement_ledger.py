@@ -5,12 +5,9 @@ from pathlib import Path
 from agent.commands.ledger_site import LedgerSite
 from agent.commands.site_file import site_file
 from agent.commands.terminal import err
-from agent.site.ledger.entries import Ledger
 from agent.site.ledger.file import ledger_text
 from agent.statement.combining import shard_of_title
 from agent.statement.contents import Declared, declared_of
-from agent.statement.declared import DeployedCourse
-from agent.statement.period import Period
 
 COMMAND = "statement"
 
@@ -20,8 +17,8 @@ def found_config(config: Path | None, history: Path | None) -> Path | None:
     return config if history is not None else site_file(config, COMMAND, instead=", or a history file with --history")
 
 
-def dated_ledger(config: Path | None, title: str, *, now: float) -> Ledger | None:
-    """Return the ledger of a configuration, for the site or the shard of a title.
+def dated_ledger(config: Path | None, title: str, *, now: float) -> Declared | None:
+    """Return what the ledger of a configuration says of the site, or the shard, of a title.
 
     Without a configuration there is none, nor for another site's history. A message says if the file is missing.
     """
@@ -36,10 +33,6 @@ def dated_ledger(config: Path | None, title: str, *, now: float) -> Ledger | Non
         err.print(message, markup=False, soft_wrap=True)
         return None
     ledger = site.rules.read(written, str(site.file))
-    return ledger if shard is None else ledger.shard(shard.index, shard.count)
-
-
-def declared_in(ledger: Ledger, period: Period) -> Declared:
-    """Return what a ledger says of a period."""
-    course = DeployedCourse(ledger.entries, digest=ledger.digest)
-    return declared_of(ledger.entries, course, period.start, period.end)
+    if shard is not None:
+        ledger = ledger.shard(shard.index, shard.count)
+    return declared_of(ledger.entries, digest=ledger.digest)

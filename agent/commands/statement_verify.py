@@ -10,9 +10,8 @@ import typer
 from agent.commands.history_source import opened
 from agent.commands.machine_output import visible
 from agent.commands.statement_key import COMMAND, key_file, known_key
-from agent.commands.statement_ledger import dated_ledger, declared_in, found_config
+from agent.commands.statement_ledger import dated_ledger, found_config
 from agent.commands.terminal import FAILED, err, out, usage_error
-from agent.errors import HistoryError
 from agent.files.signing import PublicKey
 from agent.statement.document import Document, read_document
 from agent.statement.errors import StatementError
@@ -67,12 +66,8 @@ def _history(document: Document, against: Against) -> tuple[str, Path, Verified]
     config = found_config(against.config, against.history)
     with opened(COMMAND, config=config, history=against.history) as (reader, zone):
         period = parse_period(document.statement.period, zone)
-        ledger = dated_ledger(config, reader.site, now=time.time())
-        declared = None if ledger is None else declared_in(ledger, period)
-        try:
-            found = verify_with_history(document, reader, period, declared=declared)
-        except HistoryError as error:
-            raise StatementError(f"{reader.path}: its chain cannot be read: {error}") from error
+        declared = dated_ledger(config, reader.site, now=time.time())
+        found = verify_with_history(document, reader, period, declared=declared)
         return reader.site, key_file(config, against.history), found
 
 

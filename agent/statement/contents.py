@@ -19,7 +19,7 @@ from agent.site.status import UnitState
 from agent.statement.declared import DeployedCourse
 from agent.statement.kept_facts import Dated, KeptFacts
 from agent.statement.parts import Part
-from agent.statement.units import Simulated, UnitChanges, changes_of, events_of, simulated_of
+from agent.statement.units import Simulated, UnitChanges, UnitEvent, changes_of, events_of, simulated_of
 
 LISTED = 200
 """At most so many entries of a list are in the document; counts are of all."""
@@ -317,22 +317,29 @@ class FactSource(Protocol):
 
 
 class Declared(NamedTuple):
-    """What the dated ledger says of the period.
+    """What a dated ledger says.
 
     Attributes:
+        entries: Its rows.
         course: Deployed at every moment.
-        units: Units entered, left and in maintenance.
-        simulated: Simulated units.
     """
 
+    entries: Sequence[LedgerEntry]
     course: DeployedCourse
-    units: UnitChanges
-    simulated: Simulated
 
 
-def declared_of(entries: Sequence[LedgerEntry], course: DeployedCourse, start: int, end: int) -> Declared:
-    """Return what a ledger says of [start, end)."""
-    return Declared(course, changes_of(events_of(entries, start, end)), simulated_of(entries, start, end))
+def declared_of(entries: Sequence[LedgerEntry], *, digest: str) -> Declared:
+    """Return what a ledger says, by its rows and the SHA-256 of its file."""
+    return Declared(entries, DeployedCourse(entries, digest=digest))
+
+
+def events_within(part: Part, declared: Declared) -> list[UnitEvent]:
+    """Return the units that entered, left or were in maintenance in a part's period, as far as it has passed."""
+    return events_of(declared.entries, part.start, _until(part))
+
+
+def _until(part: Part) -> int:
+    return math.ceil(part.start + part.elapsed_s)
 
 
 def contents_of(
@@ -355,9 +362,9 @@ def contents_of(
         site=part.site,
         facts_since=since,
         chain=chain,
-        deployed_steps=None if declared is None else declared.course.steps(part.start, part.end),
-        units=None if declared is None else declared.units,
-        simulated=None if declared is None else declared.simulated,
+        deployed_steps=None if declared is None else declared.course.steps(part.start, _until(part)),
+        units=None if declared is None else changes_of(events_within(part, declared)),
+        simulated=None if declared is None else simulated_of(declared.entries, part.start, _until(part)),
         energy=energy_of(part),
         chain_events=tuple(
             ChainEvent(kind=fact.kind, at=fact.at, body=dict(fact.body)) for fact in kept.chain_events[:LISTED]

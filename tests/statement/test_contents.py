@@ -3,16 +3,28 @@
 from typing import Any
 
 import pytest
-from document_cases import DIGESTS, TWO, contents, entry, history, kept_facts, key_of, ledger_of, stated_document
-from history_cases import AT, DAY_S
-from statement_cases import OCTOBER
+from document_cases import (
+    DIGESTS,
+    TWO,
+    Chained,
+    contents,
+    entry,
+    history,
+    kept_facts,
+    key_of,
+    ledger_of,
+    stated_document,
+)
+from history_cases import AT, DAY_S, hours
+from statement_cases import OCTOBER, OCTOBER_PERIOD
 
 from agent.history.chain.links import Fact
 from agent.site.power import PowerSource
 from agent.statement import text as statement_text
-from agent.statement.contents import BY_FACTS, BY_LEDGER
+from agent.statement.contents import BY_FACTS, BY_LEDGER, contents_of
 from agent.statement.rest_text import rest_lines
-from agent.statement.units import appendix_csv, events_of
+from agent.statement.statement import state
+from agent.statement.units import Simulated, appendix_csv, changes_of, events_of, simulated_of
 
 
 def test_facts_are_listed() -> None:
@@ -160,7 +172,7 @@ def test_units_by_the_dated_ledger() -> None:
         "mended,maintenance,2025-10-05T00:00:00Z,2025-10-06T00:00:00Z,S21,2.5e+16\n"
         "new,entered,2025-10-02T00:00:00Z,,S21,2.5e+16\n"
     )
-    units = ledger_of(entries).units
+    units = changes_of(events_of(entries, *OCTOBER))
     assert (units.entered, units.left, units.in_maintenance, units.appendix_rows) == (2, 2, 1, 5)
 
 
@@ -186,7 +198,7 @@ def test_simulated_units_are_recognised(changes: dict[str, Any]) -> None:
     """By address, serial number or mark, although history counted them as real; the note stands before all else."""
     declared = ledger_of((entry("u1", None), entry("s1", None, **changes)))
     document = stated_document(ledger=declared)
-    assert declared.simulated.ids == ("s1",)
+    assert document.contents[0].simulated == Simulated(units=1, of_units=2, ids=("s1",))
     assert document.statement.figures.simulated_units == 0
     words = (
         "SIMULATED: alpha: 1 of 2 units of the ledger are simulated, by mark, loopback address or serial number: s1."
@@ -199,10 +211,21 @@ def test_simulated_units_are_recognised(changes: dict[str, Any]) -> None:
 
 def test_many_simulated_units_are_a_bounded_list() -> None:
     """The list has at most 200 ids; the count is of all."""
-    declared = ledger_of([entry(f"s{number:04}", None, is_simulated=True) for number in range(300)])
-    assert (declared.simulated.units, len(declared.simulated.ids)) == (300, 200)
-    past = ledger_of([*TWO, entry("s1", None, AT, is_simulated=True)])
-    assert (past.simulated.units, past.simulated.of_units) == (0, 2)
+    many = simulated_of([entry(f"s{number:04}", None, is_simulated=True) for number in range(300)], *OCTOBER)
+    assert (many.units, len(many.ids)) == (300, 200)
+    past = simulated_of([*TWO, entry("s1", None, AT, is_simulated=True)], *OCTOBER)
+    assert (past.units, past.of_units) == (0, 2)
+
+
+def test_what_the_ledger_says_of_the_future_is_left_out() -> None:
+    """A statement of the month to date counts no unit that enters or leaves later in the month."""
+    rows = hours(AT, AT + 10 * DAY_S)
+    source = Chained(rows, kept_facts())
+    declared = ledger_of((*TWO, entry("u3", AT + 5 * DAY_S), entry("u4", AT + 20 * DAY_S)))
+    stated = state(source, OCTOBER_PERIOD, now=AT + 10 * DAY_S + 70.0, course=declared.course)
+    found = contents_of(source, stated.parts[0], declared)
+    assert found.units is not None
+    assert (found.units.entered, len(found.deployed_steps or ())) == (1, 2)
 
 
 # Energy and words

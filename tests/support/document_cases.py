@@ -29,7 +29,6 @@ from agent.history.export import row_line, site_lines
 from agent.history.minutes import Row
 from agent.site.ledger.entries import LedgerEntry, Place
 from agent.statement.contents import Contents, Declared, Software, contents_of, declared_of
-from agent.statement.declared import DeployedCourse
 from agent.statement.document import Document, document_of
 from agent.statement.statement import combine, state
 from agent.unit.nameplate import Nameplate
@@ -99,9 +98,8 @@ TWO = (entry("u1", None), entry("u2", None))
 
 
 def ledger_of(entries: Sequence[LedgerEntry] = TWO, digest: str = DIGESTS["a"]) -> Declared:
-    """Return what a ledger says of October."""
-    course = DeployedCourse(entries, digest=digest)
-    return declared_of(entries, course, OCTOBER_PERIOD.start, OCTOBER_PERIOD.end)
+    """Return what a ledger says."""
+    return declared_of(entries, digest=digest)
 
 
 def kept_facts() -> list[Fact]:
