@@ -151,7 +151,7 @@ def _stated(period: str | None, *, config: Path | None, history: Path | None, as
             acknowledged=asking.acknowledged,
         )
         contents = contents_of(reader, stated.parts[0], declared)
-        document = _document(stated, asking, contents=[contents], key=_key(asking, key_file(config, history)))
+        document = _document(stated, asking, contents=[contents], key=_key(asking, key_file(config, reader.path)))
         if asking.appendix is not None and declared is not None:
             replace_file(asking.appendix, appendix_csv(events_within(stated.parts[0], declared)).encode())
         return document

@@ -10,18 +10,20 @@ from agent.files.signing import PublicKey, SigningKey, public_file, read_public_
 COMMAND = "statement"
 
 
-def key_file(config: Path | None, history: Path | None) -> Path:
+def key_file(config: Path | None, history: Path) -> Path:
     """Return the file of the agent's key: `history.key_file`, or the one beside the history.
 
     Args:
         config: The configuration. It counts also where another history is given: that of two agents, merged.
-        history: The history file, without a configuration.
+        history: The history file, for use without a configuration.
     """
-    if config is None:
-        return Path(f"{history}.key")
-    section = load_config(config).history
-    found: Path | None = getattr(section, "key_file", None)
-    return found or Path(f"{section.path(config)}.key")
+    if config is not None:
+        section = load_config(config).history
+        given: Path | None = getattr(section, "key_file", None)
+        if given is not None:
+            return given
+        history = section.path(config)
+    return history.with_suffix(".key")
 
 
 def signing_key(given: Path | None, agents: Path | None, *, is_draft: bool) -> SigningKey | None:
@@ -54,7 +56,7 @@ def signing_key(given: Path | None, agents: Path | None, *, is_draft: bool) -> S
 
 def _owner(file: Path) -> str:
     """Return the account that can read a key, as far as the files tell."""
-    for each in (file, file.with_suffix(""), file.parent):
+    for each in (file, file.with_suffix(".sqlite"), file.parent):
         try:
             return f"the user {each.owner()}"
         except (OSError, KeyError):

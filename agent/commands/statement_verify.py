@@ -68,7 +68,7 @@ def _history(document: Document, against: Against) -> tuple[str, Path, Verified]
         period = parse_period(document.statement.period, zone)
         declared = dated_ledger(config, reader.site, now=time.time())
         found = verify_with_history(document, reader, period, declared=declared)
-        return reader.site, key_file(config, against.history), found
+        return reader.site, key_file(config, reader.path), found
 
 
 def _exported(document: Document, against: Against) -> tuple[str, None, Verified]:

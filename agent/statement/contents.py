@@ -6,7 +6,7 @@ ledger. A list that is not kept is None, and `Contents.absent` says why; an empt
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -109,20 +109,20 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: Unix time, s.
         digest, before: SHA-256 of this one and of the one before.
-        added, removed, changed: Units by id, at most 200 of each.
-        added_count, removed_count, changed_count: All of them.
+        added, removed, changed: Units by id, at most 200 of each; None if the agent did not know the rows before.
+        added_count, removed_count, changed_count: All of them; None likewise.
         units, deployed_hs: What it has as deployed at that moment.
     """
 
     at: int
     digest: str
     before: str | None
-    added: tuple[Any, ...]
-    removed: tuple[Any, ...]
-    changed: tuple[Any, ...]
-    added_count: int
-    removed_count: int
-    changed_count: int
+    added: tuple[Any, ...] | None
+    removed: tuple[Any, ...] | None
+    changed: tuple[Any, ...] | None
+    added_count: int | None
+    removed_count: int | None
+    changed_count: int | None
     units: int | None
     deployed_hs: float | None
 
@@ -150,11 +150,12 @@ class Curtailment(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Its id.
-        event: ``declared`` while it goes on, ``ended`` or ``withdrawn``.
+        event: What was said of it last: ``declared``, ``changed``, ``ended`` or ``withdrawn``.
         scope: What it covers, as it was declared.
         since, until: Unix times, s; None if that was not said.
         declared_by, reason: Who declared it, and why.
-        hours, curtailed_hashes, energy_j: Of the whole event; None before its end.
+        hours: Length of the whole event; None without an end.
+        curtailed_hashes, energy_j: Of the whole event; None before its end, and if too little of it was seen.
         is_modelled: True: energy is of nameplates, and was not measured.
     """
 
@@ -312,8 +313,10 @@ class FactSource(Protocol):
     def chain_end(self) -> tuple[int, str]:
         """Number and hash of the last link; 0 without one."""
 
-    def facts(self, *, last: float) -> Iterable[Fact]:
-        """Return the facts of links up to number `last`, oldest first."""
+    def facts(
+        self, start: float = ..., end: float = ..., *, kinds: Collection[str] = ..., last: float = ...
+    ) -> Iterable[Fact]:
+        """Return the facts of [start, end) and links up to number `last`, of some kinds or all, oldest first."""
 
 
 class Declared(NamedTuple):
@@ -465,7 +468,8 @@ def _curtailments(facts: Iterable[Dated], start: int, end: int) -> Iterator[Curt
     events: dict[str | int, dict[str, Any]] = {}
     for _, body in facts:
         said = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
-        events.setdefault(body.id, {}).update(said)
+        # An end that was called off is none any more.
+        events.setdefault(body.id, {}).update({"since": None, "until": None, "hours": None} | said)
     for event in events.values():
         blank: dict[str, Any] = dict.fromkeys(Curtailment.__struct_fields__)
         whole = Curtailment(**blank | event | {"is_modelled": True})

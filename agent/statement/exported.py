@@ -4,7 +4,7 @@ Both are read strictly: a line that `hashsight history export` would not have pr
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TypedDict
 
 import msgspec
@@ -165,11 +165,20 @@ class ExportedChain:
         """Yield the links behind number `after`, in their order."""
         return (link for link in self._links if link.seq > after)
 
-    def facts(self, *, last: float = math.inf) -> Iterator[Fact]:
-        """Yield the facts of links up to number `last`, by their Unix times."""
+    def facts(
+        self,
+        start: float = -math.inf,
+        end: float = math.inf,
+        *,
+        kinds: Collection[str] = (),
+        last: float = math.inf,
+    ) -> Iterator[Fact]:
+        """Yield facts as a history's reader does."""
         found = [link for link in self._links if link.kind is LinkKind.FACT and link.seq <= last]
         for link in sorted(found, key=lambda link: (link.at, link.seq)):
             try:
-                yield fact_of(link.at, link.body or "")
+                fact = fact_of(link.at, link.body or "")
             except ValueError as error:
-                yield Fact(MALFORMED, link.at, {"reason": str(error)})
+                fact = Fact(MALFORMED, link.at, {"reason": str(error)})
+            if start <= fact.at < end and (not kinds or fact.kind in kinds):
+                yield fact

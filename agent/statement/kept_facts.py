@@ -11,9 +11,19 @@ import msgspec
 from agent.history.chain.links import MALFORMED, Fact
 from agent.statement.period import utc_text
 
-CHAIN_EVENTS = ("found", "anchor", "restored", "rolled_back", "forked", "merged", "altered")
+CHAIN_EVENTS = (
+    "found",
+    "anchor",
+    "restored",
+    "rolled_back",
+    "forked",
+    "other_key",
+    "merged",
+    "salvaged",
+    "altered",
+)
 """Facts about the history as a file."""
-OTHERS = ("genesis", "stop", "nameplates", "head")
+OTHERS = ("genesis", "stop", "nameplates", "cut")
 """Facts that a document knows and does not list."""
 
 LAST_S = 253_402_300_800
@@ -46,16 +56,16 @@ class KeyFact(msgspec.Struct, frozen=True):
 
 
 class LedgerFact(msgspec.Struct, frozen=True):
-    """A ledger came into force: what it changed, units by id, at most 200 of each."""
+    """A ledger came into force: what it changed, units by id, at most 200 of each; None if that is not known."""
 
     digest: str
     before: str | None = None
-    added: tuple[Any, ...] = ()
-    removed: tuple[Any, ...] = ()
-    changed: tuple[Any, ...] = ()
-    added_count: int = 0
-    removed_count: int = 0
-    changed_count: int = 0
+    added: tuple[Any, ...] | None = None
+    removed: tuple[Any, ...] | None = None
+    changed: tuple[Any, ...] | None = None
+    added_count: int | None = None
+    removed_count: int | None = None
+    changed_count: int | None = None
     units: int | None = None
     deployed_hs: Number | None = None
 
@@ -92,7 +102,7 @@ class CurtailmentFact(msgspec.Struct, frozen=True):
     """A declared event, or its end."""
 
     id: str | int
-    event: Literal["declared", "ended", "withdrawn"]
+    event: Literal["declared", "changed", "ended", "withdrawn"]
     scope: Any = None
     since: Moment | None = msgspec.field(name="from", default=None)
     until: Moment | None = None

@@ -23,6 +23,8 @@ _EVENTS = {
     "restored": "the history was restored from a backup",
     "rolled_back": "the history was rolled back",
     "forked": "the history was continued twice: two copies of it were written",
+    "other_key": "another agent's key signed for this site",
+    "salvaged": "rows of a damaged file were taken over as they were found",
     "merged": "the history was merged with another agent's",
     "altered": "THE HISTORY WAS ALTERED: rows no longer were as the chain has them",
 }

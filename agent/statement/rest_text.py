@@ -68,7 +68,7 @@ def _ledger(contents: Contents) -> Iterator[str]:
         yield f"ledger sha256 {ledger.digest}, from {utc_text(ledger.since)}"
     for change in contents.ledger_changes or ():
         what = [
-            f"{count} {name} ({', '.join(map(str, ids[:_SHOWN]))}{', ...' if count > _SHOWN else ''})"
+            f"{count} {name} ({', '.join(map(str, (ids or ())[:_SHOWN]))}{', ...' if count > _SHOWN else ''})"
             for name, count, ids in (
                 ("added", change.added_count, change.added),
                 ("removed", change.removed_count, change.removed),
@@ -76,7 +76,8 @@ def _ledger(contents: Contents) -> Iterator[str]:
             )
             if count
         ]
-        yield f"ledger changed {utc_text(change.at)}: {', '.join(what) or 'nothing of its units'}"
+        otherwise = "what is not known" if change.added_count is None else "nothing of its units"
+        yield f"ledger changed {utc_text(change.at)}: {', '.join(what) or otherwise}"
     units = contents.units
     if units is not None:
         yield (

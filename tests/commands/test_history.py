@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "site.toml"
     path.write_text(CONFIG, encoding="utf-8")
     write(tmp_path / "site.history.sqlite", hours(AT - DAY_S, END + 20 * DAY_S), zone="America/Chicago")
-    make_signing_key(tmp_path / "site.history.sqlite.key")
+    make_signing_key(tmp_path / "site.history.key")
     return path
 
 
@@ -54,7 +54,7 @@ def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
     assert (content["period"], content["is_draft"], content["figures"]["operating_hs"]) == ("2025-10", False, 46 * PH)
 
     verified = call("statement", "--verify", file, "-c", config)
-    signed = f"signed by key {key_id(tmp_path / 'site.history.sqlite.key')}"
+    signed = f"signed by key {key_id(tmp_path / 'site.history.key')}"
     assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10; {signed}\n")
     assert call("statement", "2025-10", "--verify", file, "-c", config).exit_code == 0
     assert call("statement", "2025-11", "--verify", file, "-c", config).exit_code == 2
@@ -157,7 +157,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     unsigned = call(*published)
     assert (unsigned.exit_code, unsigned.stdout) == (2, "")
     assert "a published combination is signed: the file of a key is expected" in unsigned.stderr
-    assert call(*published, "--key", f"{config.parent / 'site.history.sqlite'}.key").exit_code == 0
+    assert call(*published, "--key", config.parent / "site.history.key").exit_code == 0
 
 
 @pytest.mark.parametrize(

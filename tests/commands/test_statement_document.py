@@ -29,7 +29,7 @@ unit_id,model,hashrate_th,host,container,rack,slot,deployed_from,deployed_to,sta
 u1,S21,200,10.0.0.1,C1,R1,1,2025-01-01,,deployed
 u2,S21,200,10.0.0.2,C1,R1,2,2025-10-06,,deployed
 """
-KEY = "site.history.sqlite.key"
+KEY = "site.history.key"
 
 
 def call(*words: str | Path) -> Result:
@@ -238,7 +238,7 @@ def test_a_restatement(folder: Path) -> None:
 def test_a_combination_of_signed_statements(folder: Path) -> None:
     """Its documents are in it; it is signed with the key that is named, and an edited one is found in it."""
     write(folder / "beta.sqlite", hours(AT, END, operating_hs=45e15), site="beta")
-    make_signing_key(folder / "beta.sqlite.key")
+    make_signing_key(folder / "beta.key")
     office = make_signing_key(folder / "office.key")
     files = [
         saved(folder, stated("--publish"), "alpha.json"),

@@ -82,6 +82,7 @@ def test_facts_from_the_middle_of_the_period_on() -> None:
         (Fact("clock", AT, {"offset_s": "late"}), "clock of 2025-10-01T00:00:00Z: Expected `float | null`"),
         (Fact("ledger", AT, {}), "ledger of 2025-10-01T00:00:00Z: Object missing required field `digest`"),
         (Fact("curtailment", AT, {"id": 1, "event": "begun"}), "Invalid enum value 'begun'"),
+        (Fact("curtailment", AT, {"event": "ended"}), "Object missing required field `id`"),
         (Fact("gap", 10**15, {}), "gap: its time is 1000000000000000"),
         (Fact("key", AT, {"public": "AAAA"}), "key of 2025-10-01T00:00:00Z: Expected `bytes` of length >= 32"),
     ],
@@ -144,6 +145,25 @@ def test_curtailments_that_touch_the_period(changes: dict[str, Any], *, is_liste
     start = Fact("start", AT - DAY_S, {"version": "1"})
     event = Fact("curtailment", AT, {"id": "e1", "event": "declared", **changes})
     assert bool(contents([start, event]).curtailments) is is_listed
+
+
+def test_what_is_said_last_of_a_curtailment_counts() -> None:
+    """An end that was called off is none any more; who declared it and why stay."""
+    start = Fact("start", AT - DAY_S, {"version": "1"})
+    said = {"id": "e1", "from": AT, "declared_by": "grid", "reason": "price"}
+    first = Fact("curtailment", AT, {**said, "event": "declared", "until": AT + 7200, "hours": 2.0})
+    changed = Fact("curtailment", AT + 60, {"id": "e1", "from": AT, "event": "changed", "until": None, "hours": None})
+    (event,) = contents([start, first, changed]).curtailments or ()
+    assert (event.event, event.until, event.hours, event.declared_by) == ("changed", None, None, "grid")
+
+
+def test_a_change_of_the_ledger_that_was_not_seen() -> None:
+    """An agent that starts with another ledger and does not know the rows before says so, and never nought."""
+    fact = Fact("ledger", AT + 60, {"digest": DIGESTS["d"], "before": DIGESTS["a"], "added": None, "added_count": None})
+    document = stated_document(history(facts=[*kept_facts(), fact]))
+    change = (document.contents[0].ledger_changes or ())[0]
+    assert (change.at, change.added, change.added_count) == (AT + 60, None, None)
+    assert "alpha: ledger changed 2025-10-01T00:01:00Z: what is not known" in list(rest_lines(document))
 
 
 # The ledger

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,18 @@ class Chained(Kept):
         """Yield the links behind a number."""
         return (link for link in self._links if link.seq > after)
 
-    def facts(self, *, last: float = math.inf) -> Iterator[Fact]:
-        """Yield the facts up to a link, by their times."""
+    def facts(
+        self,
+        start: float = -math.inf,
+        end: float = math.inf,
+        *,
+        kinds: Collection[str] = (),
+        last: float = math.inf,
+    ) -> Iterator[Fact]:
+        """Yield facts as a history's reader does."""
         found = [link for link in self._links if link.kind is LinkKind.FACT and link.seq <= last]
-        return (fact_of(link.at, link.body or "") for link in sorted(found, key=lambda link: (link.at, link.seq)))
+        facts = (fact_of(link.at, link.body or "") for link in sorted(found, key=lambda link: (link.at, link.seq)))
+        return (fact for fact in facts if start <= fact.at < end and (not kinds or fact.kind in kinds))
 
     def edit(self, seq: int, link: Link) -> None:
         """Put another link in the place of one."""
