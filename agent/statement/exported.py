@@ -23,78 +23,6 @@ from agent.statement.unseen import GapReason
 _KINDS = {kind.name.lower(): kind for kind in LinkKind}
 
 
-class ExportedRows:
-    """The rows of a file, as a source of a part.
-
-    Args:
-        text: The file.
-        file: Its name in errors.
-        part: The part that they are held against. Whether history has rows before the period is taken from it.
-
-    Raises:
-        StatementError: The file is not what `history export` prints.
-    """
-
-    def __init__(self, text: str, file: str, part: Part) -> None:
-        self.site = part.site
-        self._rows = list(_rows(text, file))
-        gaps = part.unseen.gaps
-        self._is_first = bool(gaps) and gaps[0].reason is GapReason.LATE_START
-        self._start = part.start
-
-    def chunks(self, start: float, end: float) -> Iterator[list[Values]]:
-        """Yield the rows that begin in [start, end), in the chunks of a history: the same sums to the last bit."""
-        found = [values for values in self._rows if start <= (values[0] or 0) < end]
-        for place in range(0, len(found), CHUNK):
-            yield found[place : place + CHUNK]
-
-    def span(self) -> tuple[int, int] | None:
-        """Return when the rows begin and end; before the period unless the part says that nothing is there."""
-        if not self._rows:
-            return None
-        first, last = self._rows[0], self._rows[-1]
-        begin = int(first[0] or 0)
-        return begin if self._is_first else min(begin, self._start - 1), int(last[0] or 0) + int(last[1] or 0)
-
-    def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
-        """Return nothing: containers are not in the file."""
-        del start, end
-        return []
-
-    def set_aside_times(self) -> tuple[float, ...]:
-        """Return nothing: what was set aside is not in the file."""
-        return ()
-
-    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
-        """Return nothing: what pools credited is not in the file."""
-        del start, end, known_by
-        return []
-
-
-def _rows(text: str, file: str) -> Iterator[Values]:
-    header, *lines = text.splitlines(keepends=True) or [""]
-    if header != HEADER:
-        raise StatementError(f"{file}: line 1: the header that `hashsight history export` prints is expected")
-    for number, line in enumerate(lines, start=2):
-        try:
-            values = tuple(_value(cell) for cell in line.rstrip("\n").split(",")[1:])
-            is_same = len(values) == len(COLUMNS) and row_line(values) == line
-        except (ValueError, OverflowError, OSError, TypeError) as error:
-            raise StatementError(f"{file}: line {number}: not a row of a history: {error}") from error
-        if not is_same:
-            raise StatementError(f"{file}: line {number}: not as `hashsight history export` prints a row")
-        yield values
-
-
-def _value(cell: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        return int(cell)
-    except ValueError:
-        return float(cell)
-
-
 def _digest(text: str | None) -> bytes | None:
     return bytes.fromhex(text) if text else None
 
@@ -182,3 +110,81 @@ class ExportedChain:
                 fact = Fact(MALFORMED, link.at, {"reason": str(error)})
             if start <= fact.at < end and (not kinds or fact.kind in kinds):
                 yield fact
+
+
+class ExportedRows:
+    """The rows of a file, as a source of a part.
+
+    Args:
+        text: The file.
+        file: Its name in errors.
+        part: The part that they are held against. Whether history has rows before the period is taken from it.
+        chain: The exported chain over them, for its facts; None without one.
+
+    Raises:
+        StatementError: The file is not what `history export` prints.
+    """
+
+    def __init__(self, text: str, file: str, part: Part, chain: ExportedChain | None = None) -> None:
+        self.site, self._chain = part.site, chain
+        self._rows = list(_rows(text, file))
+        gaps = part.unseen.gaps
+        self._is_first = bool(gaps) and gaps[0].reason is GapReason.LATE_START
+        self._start = part.start
+
+    def chunks(self, start: float, end: float) -> Iterator[list[Values]]:
+        """Yield the rows that begin in [start, end), in the chunks of a history: the same sums to the last bit."""
+        found = [values for values in self._rows if start <= (values[0] or 0) < end]
+        for place in range(0, len(found), CHUNK):
+            yield found[place : place + CHUNK]
+
+    def span(self) -> tuple[int, int] | None:
+        """Return when the rows begin and end; before the period unless the part says that nothing is there."""
+        if not self._rows:
+            return None
+        first, last = self._rows[0], self._rows[-1]
+        begin = int(first[0] or 0)
+        return begin if self._is_first else min(begin, self._start - 1), int(last[0] or 0) + int(last[1] or 0)
+
+    def container_sums(self, start: int, end: int) -> list[tuple[int, float, float]]:
+        """Return nothing: containers are not in the file."""
+        del start, end
+        return []
+
+    def set_aside_times(self) -> tuple[float, ...]:
+        """Return nothing: what was set aside is not in the file."""
+        return ()
+
+    def pool_credits(self, start: float, end: float, *, known_by: float) -> list[PoolCredit]:
+        """Return nothing: what pools credited is not in the file."""
+        del start, end, known_by
+        return []
+
+    def facts(self, start: float, end: float, *, kinds: Collection[str]) -> Iterator[Fact]:
+        """Yield the facts of the exported chain, if there is one."""
+        if self._chain is not None:
+            yield from self._chain.facts(start, end, kinds=kinds)
+
+
+def _rows(text: str, file: str) -> Iterator[Values]:
+    header, *lines = text.splitlines(keepends=True) or [""]
+    if header != HEADER:
+        raise StatementError(f"{file}: line 1: the header that `hashsight history export` prints is expected")
+    for number, line in enumerate(lines, start=2):
+        try:
+            values = tuple(_value(cell) for cell in line.rstrip("\n").split(",")[1:])
+            is_same = len(values) == len(COLUMNS) and row_line(values) == line
+        except (ValueError, OverflowError, OSError, TypeError) as error:
+            raise StatementError(f"{file}: line {number}: not a row of a history: {error}") from error
+        if not is_same:
+            raise StatementError(f"{file}: line {number}: not as `hashsight history export` prints a row")
+        yield values
+
+
+def _value(cell: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        return int(cell)
+    except ValueError:
+        return float(cell)

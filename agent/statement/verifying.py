@@ -117,14 +117,14 @@ def verify_with_exports(
     """
     whole = document_of_site(document, site)
     (stated,) = (part for part in whole.statement.parts if part.site == site)
-    source = ExportedRows(*rows, stated)
+    exported = None if chain is None else ExportedChain(*chain)
+    source = ExportedRows(*rows, stated, exported)
     period = parse_period(document.statement.period, ZoneInfo(stated.zone))
     found = list(_contents_of(document, site))
     differences = verify(whole.statement, source, period, course=_stated_course(found), is_exported=True)
     unchecked = [*NOT_IN_ROWS, *(["the ledger"] if stated.unseen.ledger_digest else [])]
-    if chain is None:
+    if exported is None:
         return Verified(differences, [*unchecked, *(["the chain and its facts"] if found else [])])
-    exported = ExportedChain(*chain)
     for contents, part in found:
         differences += _chained_differences(contents, part, source, exported, None, unchecked=unchecked)
     if key is None:
