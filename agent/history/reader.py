@@ -234,14 +234,6 @@ class HistoryReader:
                 if not kinds or fact.kind in kinds:
                     yield fact
 
-    @property
-    def chain_end(self) -> tuple[int, str]:
-        """Number of the last link of the chain, and its hash in hexadecimal; 0 and nothing before the first."""
-        query = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM chain), (SELECT value FROM facts WHERE name = 'chain')"
-        with HISTORY.translated(self.path):
-            seq, end = self._connection.execute(query).fetchone()
-        return int(seq), str(end or "")
-
     def links(self, after: int = 0) -> Iterator[Link]:
         """Yield the chain's links behind number `after`, in their order."""
         with self._well_formed():
@@ -256,6 +248,14 @@ class HistoryReader:
         """Return where the kept chain begins, as `agent.history.chain.file.read_base`."""
         with self._well_formed():
             return read_base(self._connection, start)
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link of the chain, and its hash in hexadecimal as the file says."""
+        with HISTORY.translated(self.path):
+            (seq,) = self._connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
+            found = self._connection.execute("SELECT value FROM facts WHERE name = 'chain'").fetchone()
+        return int(seq), "" if found is None else str(found[0])
 
     @contextmanager
     def _well_formed(self) -> Iterator[None]:
