@@ -119,6 +119,9 @@ def kept_facts() -> list[Fact]:
     clock = {"source": "chrony", "is_synchronized": True, "offset_s": 0.001, "error_s": 0.002}
     event = {"id": 7, "scope": {"container": "C1"}, "declared_by": "grid", "reason": "price\u2028peak", "from": noon}
     ended = {"until": noon + 7200, "hours": 2.0, "curtailed_hashes": 1e20, "energy_j": 3.6e10}
+    gap = {"from": AT + 3 * DAY_S - 600, "until": AT + 3 * DAY_S}
+    units = {"units": 2, "of_units": 2, "restarted_units": 0, "still_units": 0, "unknown_units": 0}
+    work = {"hashes": 9e18, "excess_hashes": 0.0, "deployed_hashes": 1e19, "method": "uptime"}
     return [
         Fact("start", AT - DAY_S, start),
         Fact("key", AT - DAY_S, {"public": base64.b64encode(key_of().public.raw).decode()}),
@@ -128,19 +131,8 @@ def kept_facts() -> list[Fact]:
         Fact("ledger", AT + HOUR_S, change | counts),
         Fact("curtailment", noon, event | {"event": "declared", "until": None}),
         Fact("curtailment", noon + 7200, event | ended | {"event": "ended"}),
-        Fact("gap", AT + 3 * DAY_S, {"from": AT + 3 * DAY_S - 600, "until": AT + 3 * DAY_S, "reason": "crash"}),
-        Fact(
-            "recovered",
-            AT + 3 * DAY_S,
-            {
-                "from": AT + 3 * DAY_S - 600,
-                "until": AT + 3 * DAY_S,
-                "units": 2,
-                "hashes": 9e18,
-                "deployed_hashes": 1e19,
-                "method": "uptime",
-            },
-        ),
+        Fact("gap", AT + 3 * DAY_S, gap | {"reason": "crash"}),
+        Fact("recovered", AT + 3 * DAY_S, gap | units | work),
         Fact("repairs", AT + DAY_S, {"from": AT, "until": AT + DAY_S, "counts": {"rate_capped": 3}}),
         Fact("repairs", AT + 2 * DAY_S, {"from": AT + DAY_S, "until": AT + 2 * DAY_S, "counts": {"rate_capped": 1}}),
         Fact("config", AT + 5 * DAY_S, {"digest": DIGESTS["d"]}),
