@@ -170,7 +170,8 @@ def part_of(
         raise StatementError(f"the history of {source.site} has no rows for {period.name}: {held}")
     first_row, last_row = row_from(first), row_from(last)
     last_at = last_row.at + last_row.span_s
-    if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
+    # The last row may end ahead of now: a stop writes the minute that is open.
+    if not is_over and period.start + elapsed_s - last_at <= LISTED_GAP_S:
         elapsed_s = float(last_at - period.start)
     found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(

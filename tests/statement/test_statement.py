@@ -428,6 +428,14 @@ def test_verify_a_month_that_goes_on() -> None:
     assert "elapsed_s: stated 777600, at least 864000 had passed" in verify(inflated, Kept(hours(*OCTOBER)), period)
 
 
+def test_verify_a_month_right_after_a_stop() -> None:
+    """An agent that stops writes the minute that is open; a statement of the same minute holds all the same."""
+    rows = [*hours(AT, AT + DAY_S), row(AT + DAY_S, watched_s=12.0)]
+    statement = stated(rows, now=AT + DAY_S + 20.0)
+    assert statement.parts[0].elapsed_s == DAY_S + 60
+    assert verify(statement, Kept(rows), parse_period("2025-10", ZoneInfo("UTC"))) == []
+
+
 def test_a_statement_of_the_first_release_still_holds() -> None:
     """One recorded source for all reported watts became estimated; figures and the digest of the rows still hold."""
     text = (Path(__file__).parent / "statement-of-the-first-release.json").read_bytes()
