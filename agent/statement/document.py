@@ -18,6 +18,7 @@ import msgspec
 from agent.files.signing import PublicKey, SigningKey
 from agent.history.chain.links import canonical
 from agent.statement.check import statement_of
+from agent.statement.combining import refuse_double
 from agent.statement.contents import Contents, Software, absent_of, energy_of
 from agent.statement.definitions import METHODS, TERMS, Definitions, definitions
 from agent.statement.errors import StatementError
@@ -226,6 +227,10 @@ def _combination_mistakes(statement: Statement, rest: _Rest, documents: Sequence
         yield "contents: a combination has none of its own"
     if tuple(parts) != statement.parts:
         yield "parts: they are not those of the documents that it combines"
+    try:
+        refuse_double(parts)
+    except StatementError as error:
+        yield f"documents: {error}"
     for each in documents:
         if (each.statement.period, each.statement.days) != (statement.period, statement.days):
             yield f"documents: one is of {each.statement.period}"

@@ -3,6 +3,9 @@
 A document is one line: `agent.history.chain.links.canonical` of its content, and a newline. The signature is over the
 canonical form of everything but itself. Any other spelling of the same content is refused, so that the bytes say
 no more and no less than what is signed.
+
+Documented (D336): RFC 8785 has another canonical JSON, with ECMAScript's numbers and keys in the order of UTF-16.
+Documented (D337): the same key and content always get the same signature.
 """
 
 import base64

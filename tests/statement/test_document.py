@@ -25,7 +25,8 @@ from agent.statement.contents import Contents, Software
 from agent.statement.definitions import METHODS, TERMS, VERSION
 from agent.statement.document import Document, document_of, read_document
 from agent.statement.errors import StatementError
-from agent.statement.figures import StatementFigures
+from agent.statement.figures import StatementFigures, figures_of
+from agent.statement.notes import notes_of
 from agent.statement.rest_text import rest_lines
 from agent.statement.restating import restated
 from agent.statement.signed import document_text, signed
@@ -313,6 +314,18 @@ def test_an_edited_part_is_found(*, is_resigned: bool) -> None:
     content["documents"][1] = exchanged.content
     with pytest.raises(StatementError, match="they are not those of the documents that it combines"):
         read_document(resigned(content), "s.json")
+
+
+def test_a_document_that_is_there_twice() -> None:
+    """Whoever signs a combination cannot count a site twice in it."""
+    one, other = stated_document(), stated_document(history("beta", operating_hs=45 * PH))
+    parts = tuple(part for each in (one, one, other) for part in each.statement.parts)
+    figures = figures_of(parts)
+    whole = msgspec.structs.replace(
+        other.statement, parts=parts, figures=figures, notes=tuple(notes_of(figures, parts)), is_draft=True
+    )
+    with pytest.raises(StatementError, match="documents: stated more than once: alpha"):
+        document_of(whole, software=Software(version="0", commit=None), documents=[one, one, other], key=key_of())
 
 
 def test_statements_of_earlier_formats_are_embedded_and_not_signed() -> None:
