@@ -34,6 +34,7 @@ OUTSIDE = (
 )
 NOT_KEPT = "not kept: this history has no facts, or is of a version before them"
 NO_LEDGER = "no ledger was given"
+OF_THE_SITE = "of the whole site: an owner's statement has nothing of other owners' units"
 
 
 class ChainEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,6 +305,8 @@ BY_FACTS = (
     "gaps",
 )
 BY_LEDGER = ("deployed_steps", "units", "simulated")
+OF_ALL_UNITS = ("repairs", "recovered")
+"""What facts tell of all units together: no owner is told."""
 
 
 class FactSource(Protocol):
@@ -341,6 +344,11 @@ def events_within(part: Part, declared: Declared) -> list[UnitEvent]:
     return events_of(declared.entries, part.start, _until(part))
 
 
+def is_of_owner(part: Part) -> bool:
+    """Return True for a part that is of one owner's units alone."""
+    return getattr(part, "owner", None) is not None
+
+
 def _until(part: Part) -> int:
     return math.ceil(part.start + part.elapsed_s)
 
@@ -356,6 +364,7 @@ def contents_of(
         declared: What its ledger says; None without one.
         end: Number and hash of the last link that counts; None for the chain's end.
     """
+    is_owners = is_of_owner(part)
     seq, last_hash = source.chain_end if end is None else end
     kept = KeptFacts(source.facts(last=seq))
     starts = kept.of("start")
@@ -374,20 +383,43 @@ def contents_of(
         ),
         malformed=tuple(kept.malformed[:LISTED]),
         unknown_facts=kept.unknown,
-        absent=absent_of(has_facts=since is not None, has_chain=chain is not None, has_ledger=declared is not None),
+        absent=absent_of(
+            has_facts=since is not None,
+            has_chain=chain is not None,
+            has_ledger=declared is not None,
+            is_owners=is_owners,
+        ),
         **_by_facts(kept, part.start, part.end, is_kept=since is not None),
     )
+    if is_owners:
+        found = _without_others(found)
     # As it will be read from a file: whole numbers in the place of floats are floats then.
     return msgspec.convert(msgspec.to_builtins(found), Contents)
 
 
-def absent_of(*, has_facts: bool, has_chain: bool, has_ledger: bool) -> dict[str, str]:
+def absent_of(*, has_facts: bool, has_chain: bool, has_ledger: bool, is_owners: bool) -> dict[str, str]:
     """Return what is absent, with the reason."""
     return {
+        **(dict.fromkeys(OF_ALL_UNITS, OF_THE_SITE) if is_owners else {}),
         **({} if has_facts else dict.fromkeys(BY_FACTS, NOT_KEPT)),
         **({} if has_chain else {"chain": NOT_KEPT}),
         **({} if has_ledger else dict.fromkeys(BY_LEDGER, NO_LEDGER)),
     }
+
+
+def _without_others(contents: Contents) -> Contents:
+    """Return an owner's contents: that something happened to ledger and site, and nothing of other owners' units."""
+    unnamed = {"added": None, "removed": None, "changed": None, "units": None, "deployed_hs": None}
+    uncounted = {"added_count": None, "removed_count": None, "changed_count": None}
+    unmeasured = {"scope": None, "curtailed_hashes": None, "energy_j": None}
+    replace = msgspec.structs.replace
+    changes, events = contents.ledger_changes, contents.curtailments
+    return replace(
+        contents,
+        ledger_changes=changes and tuple(replace(each, **unnamed, **uncounted) for each in changes),
+        curtailments=events and tuple(replace(each, **unmeasured) for each in events),
+        **dict.fromkeys(OF_ALL_UNITS, None),
+    )
 
 
 def _by_facts(kept: KeptFacts, start: int, end: int, *, is_kept: bool) -> dict[str, Any]:

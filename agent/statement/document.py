@@ -19,7 +19,7 @@ from agent.files.signing import PublicKey, SigningKey
 from agent.history.chain.links import canonical
 from agent.statement.check import statement_of
 from agent.statement.combining import refuse_double
-from agent.statement.contents import Contents, Software, absent_of, energy_of
+from agent.statement.contents import Contents, Software, absent_of, energy_of, is_of_owner
 from agent.statement.definitions import METHODS, TERMS, Definitions, definitions
 from agent.statement.errors import StatementError
 from agent.statement.remarks import NOT_SIGNED, RESTATED, remarks_of
@@ -211,7 +211,10 @@ def _mistakes(statement: Statement, rest: _Rest, documents: Sequence[Document]) 
         yield "contents: energy does not follow from its part"
     has_ledger = contents.deployed_steps is not None
     expected = absent_of(
-        has_facts=contents.facts_since is not None, has_chain=contents.chain is not None, has_ledger=has_ledger
+        has_facts=contents.facts_since is not None,
+        has_chain=contents.chain is not None,
+        has_ledger=has_ledger,
+        is_owners=is_of_owner(part),
     )
     if contents.absent != expected or any(
         (getattr(contents, name) is None) != (name in expected) for name in Contents.__struct_fields__

@@ -16,12 +16,13 @@ from document_cases import (
     stated_document,
 )
 from history_cases import AT, DAY_S, hours
-from statement_cases import OCTOBER, OCTOBER_PERIOD
+from statement_cases import LATER, OCTOBER, OCTOBER_PERIOD
 
 from agent.history.chain.links import Fact
 from agent.site.power import PowerSource
 from agent.statement import text as statement_text
 from agent.statement.contents import BY_FACTS, BY_LEDGER, contents_of
+from agent.statement.parts import Part
 from agent.statement.rest_text import rest_lines
 from agent.statement.statement import state
 from agent.statement.units import Simulated, appendix_csv, changes_of, events_of, simulated_of
@@ -164,6 +165,26 @@ def test_a_change_of_the_ledger_that_was_not_seen() -> None:
     change = (document.contents[0].ledger_changes or ())[0]
     assert (change.at, change.added, change.added_count) == (AT + 60, None, None)
     assert "alpha: ledger changed 2025-10-01T00:01:00Z: what is not known" in list(rest_lines(document))
+
+
+class OwnersPart(Part, frozen=True, kw_only=True):
+    """A part of one owner's units."""
+
+    owner: str
+
+
+def test_an_owner_is_told_nothing_of_other_owners_units() -> None:
+    """Changes of the ledger and curtailments have their times; units, scopes and counts of the whole site do not."""
+    source = history()
+    part = state(source, OCTOBER_PERIOD, now=LATER).parts[0]
+    owners = OwnersPart(**{name: getattr(part, name) for name in Part.__struct_fields__}, owner="Customer")
+    found = contents_of(source, owners, ledger_of((entry("u1", None),)))
+    (change,), (event,) = found.ledger_changes or (), found.curtailments or ()
+    assert (change.at, change.added, change.added_count, change.units) == (AT + 3600, None, None, None)
+    assert (event.scope, event.energy_j, event.curtailed_hashes, event.hours) == (None, None, None, 2.0)
+    assert (found.repairs, found.recovered) == (None, None)
+    assert found.absent.keys() == {"repairs", "recovered"}
+    assert "'u2'" not in str(found)
 
 
 # The ledger
