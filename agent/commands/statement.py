@@ -21,9 +21,10 @@ from agent.commands.terminal import exit_codes, usage_error
 from agent.files.atomic import replace_file
 from agent.files.signing import SigningKey
 from agent.statement import text
-from agent.statement.contents import Contents, Software, contents_of, events_within
+from agent.statement.contents import Contents, Software
 from agent.statement.document import Document, document_of, read_document
 from agent.statement.gates import ACKNOWLEDGEABLE
+from agent.statement.gathering import contents_of, events_within
 from agent.statement.period import Period, parse_period
 from agent.statement.remarks import NOT_SIGNED
 from agent.statement.rest_text import rest_lines

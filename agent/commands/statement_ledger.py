@@ -7,7 +7,7 @@ from agent.commands.site_file import site_file
 from agent.commands.terminal import err
 from agent.site.ledger.file import ledger_text
 from agent.statement.combining import shard_of_title
-from agent.statement.contents import Declared, declared_of
+from agent.statement.gathering import Declared, declared_of
 
 COMMAND = "statement"
 

@@ -19,9 +19,10 @@ from agent.files.signing import PublicKey, SigningKey
 from agent.history.chain.links import canonical
 from agent.statement.check import statement_of
 from agent.statement.combining import refuse_double
-from agent.statement.contents import Contents, Software, absent_of, energy_of, is_of_owner
+from agent.statement.contents import Contents, Software
 from agent.statement.definitions import METHODS, TERMS, Definitions, definitions
 from agent.statement.errors import StatementError
+from agent.statement.gathering import absent_of, energy_of, is_of_owner
 from agent.statement.remarks import NOT_SIGNED, RESTATED, remarks_of
 from agent.statement.restating import Restates
 from agent.statement.signed import SIGNATURE, content_of, document_text, is_document, signed, signer_of

@@ -16,11 +16,12 @@ from agent.history.chain.file import Base
 from agent.history.chain.links import Link, canonical, next_hash
 from agent.statement.chained import WalkedChain
 from agent.statement.check import verify
-from agent.statement.contents import BY_FACTS, BY_LEDGER, Contents, Declared, FactSource, contents_of, is_of_owner
+from agent.statement.contents import Contents
 from agent.statement.declared import DeployedCourse
 from agent.statement.document import Document
 from agent.statement.errors import StatementError
 from agent.statement.exported import ExportedChain, ExportedRows
+from agent.statement.gathering import BY_FACTS, BY_LEDGER, Declared, FactSource, contents_of, is_of_owner
 from agent.statement.parts import Part, Source
 from agent.statement.period import Period, parse_period, utc_text
 

@@ -21,7 +21,7 @@ from statement_cases import LATER, OCTOBER, OCTOBER_PERIOD
 from agent.history.chain.links import Fact
 from agent.site.power import PowerSource
 from agent.statement import text as statement_text
-from agent.statement.contents import BY_FACTS, BY_LEDGER, contents_of
+from agent.statement.gathering import BY_FACTS, BY_LEDGER, contents_of
 from agent.statement.parts import Part
 from agent.statement.rest_text import rest_lines
 from agent.statement.statement import state

@@ -28,9 +28,9 @@ from statement_cases import LATER, OCTOBER, OCTOBER_PERIOD
 
 from agent.history.chain.links import Fact, LinkKind, canonical, fact_body
 from agent.history.minutes import Row
-from agent.statement.contents import contents_of
 from agent.statement.document import Document, document_of
 from agent.statement.errors import StatementError
+from agent.statement.gathering import contents_of
 from agent.statement.period import parse_period
 from agent.statement.statement import state
 from agent.statement.verifying import Verified, verify_with_exports, verify_with_history

@@ -28,8 +28,9 @@ from agent.history.chain.links import (
 from agent.history.export import row_line, site_lines
 from agent.history.minutes import Row
 from agent.site.ledger.entries import LedgerEntry, Place
-from agent.statement.contents import Contents, Declared, Software, contents_of, declared_of
+from agent.statement.contents import Contents, Software
 from agent.statement.document import Document, document_of
+from agent.statement.gathering import Declared, contents_of, declared_of
 from agent.statement.statement import combine, state
 from agent.unit.nameplate import Nameplate
 
