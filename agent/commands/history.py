@@ -13,6 +13,7 @@ from agent.commands.machine_output import write_json, write_json_rows, write_tex
 from agent.commands.terminal import exit_codes, out, usage_error
 from agent.errors import HistoryError
 from agent.files.atomic import sync_folder
+from agent.history.chain.lines import chain_lines
 from agent.history.export import (
     CHANGE_HEADER,
     CONTAINER_HEADER,
@@ -29,7 +30,8 @@ from agent.history.writer import write_history
 from agent.statement.period import parse_period
 
 COMMAND = "history export"
-KINDS = ("site", "containers", "owners", "changes")
+CHAIN = "chain"
+KINDS = ("site", "containers", "owners", "changes", CHAIN)
 
 
 def export(
@@ -57,6 +59,11 @@ def export(
                     raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
                 bounds = (whole.start, whole.end)
             # Closed before the file is, if writing fails.
+            if kind == CHAIN:
+                whole_chain = period is None and start is None
+                with closing(chain_lines(reader, None if whole_chain else bounds[0])) as lines:
+                    write_text(lines)
+                return
             if as_json:
                 with closing(_rows(reader, kind, *bounds)) as rows:
                     write_json_rows(rows)

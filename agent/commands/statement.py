@@ -1,52 +1,57 @@
 """`hashsight statement`: a calendar period's statement, computed from history, verified, or combined from sites."""
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
-import typer
-
+from agent import __version__
+from agent.built import built_commit
 from agent.commands.history_source import opened
-from agent.commands.ledger_site import LedgerSite
-from agent.commands.machine_output import write_text
-from agent.commands.site_file import site_file
-from agent.commands.terminal import FAILED, err, exit_codes, out, usage_error
+from agent.commands.machine_output import visible, write_text
+from agent.commands.statement_key import key_file, signing_key
+from agent.commands.statement_ledger import dated_ledger, found_config, of_owner
+from agent.commands.statement_verify import Against
+from agent.commands.statement_verify import verify as verify_document
+from agent.commands.terminal import exit_codes, usage_error
+from agent.files.atomic import replace_file
+from agent.files.signing import SigningKey
 from agent.history.reader import HistoryReader
-from agent.site.ledger.entries import NO_OWNER, Ledger
-from agent.site.ledger.file import ledger_text
-from agent.statement import check, text
-from agent.statement.combining import shard_of_title
+from agent.runtime.revision import commit as checked_out_commit
+from agent.site.ledger.entries import NO_OWNER
+from agent.statement import text
+from agent.statement.contents import Contents, Software
 from agent.statement.days import Day, DayBook
-from agent.statement.declared import DeployedCourse
+from agent.statement.document import Document, document_of, read_document
 from agent.statement.gates import ACKNOWLEDGEABLE
-from agent.statement.owner_source import OwnerCourse, OwnerSource
+from agent.statement.gathering import Declared, contents_of, events_within
+from agent.statement.owner_source import OwnerSource
 from agent.statement.page import page
-from agent.statement.parts import Source, titled
+from agent.statement.parts import Source
 from agent.statement.period import Period, parse_period
+from agent.statement.remarks import NOT_SIGNED
+from agent.statement.rest_text import rest_lines
+from agent.statement.restating import Restates, restated
 from agent.statement.statement import Statement, combine, state
+from agent.statement.units import appendix_csv
 from agent.text.natural import natural_key
 
 COMMAND = "statement"
 HTML = "html"
 MONTH_TO_DATE = "month-to-date"
+JSON = "json"
 
-
-def _json(statement: Statement) -> str:
-    return msgspec.json.format(msgspec.json.encode(statement), indent=1).decode() + "\n"
-
-
-FORMATS: Mapping[str, Callable[[Statement], str]] = {
+FORMATS: Mapping[str, Callable[..., str]] = {
     "table": text.table,
     "markdown": text.markdown,
-    HTML: page,
     "csv": text.csv,
-    "json": _json,
 }
+FORM_NAMES = ("table", "markdown", HTML, "csv", JSON)
 
 
 def statement(
@@ -62,36 +67,73 @@ def statement(
     sites: str,
     acknowledge: list[str] | None,
     owner: str | None,
+    key: Path | None,
+    appendix: Path | None,
+    restates: Path | None,
+    rows: Path | None,
+    chain: Path | None,
 ) -> None:
     """Print, verify or combine statements."""
     with exit_codes():
         words = period or []
-        form = "json" if as_json else form
-        asking = _Asking(now=time.time(), is_draft=not publish, acknowledged=tuple(acknowledge or ()))
+        form = JSON if as_json else form
+        asking = _Asking(
+            now=time.time(),
+            is_draft=not publish,
+            acknowledged=tuple(acknowledge or ()),
+            is_json=form == JSON,
+            key=key,
+            appendix=appendix,
+            restates=restates,
+        )
         periods = [word for word in words if word == MONTH_TO_DATE or re.fullmatch(r"[0-9]{4}(-[0-9Q]{2})?", word)]
         files = [Path(word) for word in words if word not in periods]
-        if form not in FORMATS:
-            raise usage_error(COMMAND, "--format", form, f"one of {', '.join(FORMATS)} is expected")
+        if form not in FORM_NAMES:
+            raise usage_error(COMMAND, "--format", form, f"one of {', '.join(FORM_NAMES)} is expected")
         if len(periods) > 1 or (files and not is_combined):
             raise usage_error(COMMAND, "PERIOD", " ".join(words), "one period is expected, such as 2025-10")
         for name in asking.acknowledged:
             if name not in ACKNOWLEDGEABLE:
                 raise usage_error(COMMAND, "--acknowledge", name, f"one of {', '.join(ACKNOWLEDGEABLE)} is expected")
+        _refuse_without_verify(verify, {"--rows": rows, "--chain": chain})
         asked = periods[0] if periods else None
         if owner is not None and is_combined:
             raise usage_error(COMMAND, "--owner", owner, "with --combine, statements say whose they are")
+        days: list[Day] = []
         if is_combined:
-            shown = _combined(files, period=asked, sites=sites, asking=asking)
+            document = _combined(files, period=asked, sites=sites, asking=asking)
         elif verify is not None:
-            _verify(verify, period=asked, owner=owner, config=config, history=history)
+            against = Against(
+                config=config,
+                history=history,
+                rows=rows,
+                chain=chain,
+                key=key,
+                appendix=appendix,
+                site=sites.strip(),
+                owner=owner,
+            )
+            verify_document(verify, period=asked, against=against)
             return
         else:
-            shown, days = _stated(asked, owner=owner, config=config, history=history, asking=asking)
-            if form == HTML:
-                write_text([page(shown, days)])
-                return
+            document, days = _stated(asked, owner=owner, config=config, history=history, asking=asking)
         # As bytes: they must depend neither on the terminal's width nor on its encoding.
-        write_text([FORMATS[form](shown)])
+        if form == HTML:
+            write_text([_text(document, partial(page, days=days))])
+            return
+        write_text([document.text if form == JSON else _text(document, FORMATS[form])])
+
+
+def _refuse_without_verify(verify: Path | None, options: Mapping[str, Path | None]) -> None:
+    for name, value in options.items():
+        if value is not None and verify is None:
+            raise usage_error(COMMAND, name, str(value), "this is for --verify alone")
+
+
+def _text(document: Document, form: Callable[..., str]) -> str:
+    # A signature is of the JSON form; a table has none in any case.
+    remarks = [visible(remark) for remark in document.remarks if not remark.startswith(NOT_SIGNED)]
+    return form(document.statement, remarks=remarks, rest=[visible(line) for line in rest_lines(document)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,41 +144,58 @@ class _Asking:
         now: Unix time, s.
         is_draft: False to publish it.
         acknowledged: Names of gates that the publisher opens.
+        is_json: True for the form that is signed.
+        key: The key to sign it with, instead of the agent's.
+        appendix: Where its appendix of units goes.
+        restates: The file of the document that it replaces.
     """
 
     now: float
     is_draft: bool
     acknowledged: tuple[str, ...]
+    is_json: bool
+    key: Path | None
+    appendix: Path | None
+    restates: Path | None
 
 
 def _stated(
     period: str | None, *, owner: str | None, config: Path | None, history: Path | None, asking: _Asking
-) -> tuple[Statement, list[Day]]:
-    """Return a statement, and its figures by day."""
-    config = _found(config, history)
+) -> tuple[Document, list[Day]]:
+    """Return a statement's document, and its figures by day."""
+    config = found_config(config, history)
     with opened(COMMAND, config=config, history=history) as (reader, zone):
         if period == MONTH_TO_DATE:
             period = datetime.fromtimestamp(asking.now, zone).strftime("%Y-%m")
-        ledger = _ledger(config, reader.site, now=asking.now)
         covered = _period(period, zone)
+        declared = dated_ledger(config, reader.site, now=asking.now)
+        if asking.appendix is not None and declared is None:
+            raise usage_error(COMMAND, "--appendix", str(asking.appendix), "the site's ledger is needed for it")
+        source = _source(reader, owner, declared)
+        declared = of_owner(declared, owner)
         book = DayBook(covered)
-        shown = state(
-            _source(reader, owner, ledger),
+        stated = state(
+            source,
             covered,
             now=asking.now,
             is_draft=asking.is_draft,
-            course=_course(ledger, owner),
+            course=None if declared is None else declared.course,
             acknowledged=asking.acknowledged,
             taker=book,
         )
-        return shown, book.days(shown.parts[0])
+        contents = contents_of(reader, stated.parts[0], declared)
+        document = _document(stated, asking, contents=[contents], key=_key(asking, key_file(config, reader.path)))
+        if asking.appendix is not None and declared is not None:
+            replace_file(asking.appendix, appendix_csv(events_within(stated.parts[0], declared)).encode())
+        return document, book.days(stated.parts[0])
 
 
-def _source(reader: HistoryReader, owner: str | None, ledger: Ledger | None) -> Source:
+def _source(reader: HistoryReader, owner: str | None, declared: Declared | None) -> Source:
     """Return the rows of a site, or of an owner that the ledger or history names."""
     if owner is None:
         return reader
-    known = {*reader.owners(), *(() if ledger is None else ledger.owners)}
+    entries = () if declared is None else declared.entries
+    known = {*reader.owners(), *(entry.owner for entry in entries if entry.owner)}
     if known:
         known.add(NO_OWNER)
     if owner not in known:
@@ -146,77 +205,59 @@ def _source(reader: HistoryReader, owner: str | None, ledger: Ledger | None) -> 
     return OwnerSource(reader, owner)
 
 
-def _found(config: Path | None, history: Path | None) -> Path | None:
-    """Return the configuration, looked for unless a history is given: its ledger says what was deployed."""
-    return config if history is not None else site_file(config, COMMAND, instead=", or a history file with --history")
-
-
-def _course(ledger: Ledger | None, owner: str | None) -> DeployedCourse | None:
-    """Return deployed by a ledger, of all units or of an owner's."""
-    if ledger is None:
+def _key(asking: _Asking, agents: Path | None) -> SigningKey | None:
+    """Return the key to sign with. A draft in another form than JSON needs none, so nothing is said of its absence."""
+    if asking.is_draft and not asking.is_json and asking.key is None:
         return None
-    if owner is not None:
-        return OwnerCourse(ledger.entries, owner, digest=ledger.digest)
-    return DeployedCourse(ledger.entries, digest=ledger.digest)
+    return signing_key(asking.key, agents, is_draft=asking.is_draft)
 
 
-def _ledger(config: Path | None, title: str, *, now: float) -> Ledger | None:
-    """Return what the ledger of a configuration says of the site, or of the shard, that a history is of.
-
-    Without a configuration there is no ledger, nor for another site's history. A message says if the file is missing.
-    """
-    if config is None:
-        return None
-    site, shard = LedgerSite(config, now), shard_of_title(title)
-    if site.name != (title if shard is None else shard.site):
-        return None
-    written = ledger_text(site.file)
-    if not written:
-        message = f"{site.file}: no ledger; what was deployed in gaps is taken from the rows beside them"
-        err.print(message, markup=False, soft_wrap=True)
-        return None
-    ledger = site.rules.read(written, str(site.file))
-    if shard is not None:
-        ledger = ledger.shard(shard.index, shard.count)
-    return ledger
+def _document(
+    stated: Statement,
+    asking: _Asking,
+    *,
+    key: SigningKey | None,
+    contents: Sequence[Contents] = (),
+    documents: Sequence[Document] = (),
+) -> Document:
+    return document_of(
+        stated,
+        software=Software(version=__version__, commit=built_commit() or checked_out_commit()),
+        contents=contents,
+        documents=documents,
+        restates=None if asking.restates is None else _restated(asking.restates, stated),
+        key=key,
+    )
 
 
-def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: _Asking) -> Statement:
+def _restated(file: Path, new: Statement) -> Restates:
+    written = file.read_bytes()
+    old = read_document(written, str(file))
+    return restated(
+        old.statement,
+        new,
+        digest=hashlib.sha256(written).hexdigest(),
+        form=old.format,
+        key_id=None if old.signer is None else old.signer.id,
+    )
+
+
+def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: _Asking) -> Document:
     if not files:
         raise usage_error(COMMAND, "--combine", "", "JSON statement files are expected")
+    if asking.appendix is not None:
+        raise usage_error(COMMAND, "--appendix", str(asking.appendix), "each site's statement has its own")
     declared = [name.strip() for name in sites.split(",") if name.strip()]
-    parts = [check.decode(file.read_bytes(), str(file)) for file in files]
+    documents = [read_document(file.read_bytes(), str(file)) for file in files]
+    parts = [each.statement for each in documents]
     if not asking.is_draft and not (declared or all(part.sites for part in parts)):
         raise usage_error(COMMAND, "--sites", sites, "all sites of the fleet are expected, to see that none is missing")
     combined = combine(
         parts, now=asking.now, is_draft=asking.is_draft, sites=declared, acknowledged=asking.acknowledged
     )
-    _refuse_other(period, combined.period)
-    return combined
-
-
-def _verify(file: Path, *, period: str | None, owner: str | None, config: Path | None, history: Path | None) -> None:
-    stated = check.decode(file.read_bytes(), str(file))
-    _refuse_other(period, stated.period)
-    stated_owner = stated.parts[0].owner
-    if owner is not None and owner != stated_owner:
-        whose = "the whole site" if stated_owner is None else f"owner {stated_owner}"
-        raise usage_error(COMMAND, "--owner", owner, f"the statement is of {whose}")
-    config = _found(config, history)
-    with opened(COMMAND, config=config, history=history) as (reader, zone):
-        course = _course(_ledger(config, reader.site, now=time.time()), stated_owner)
-        source = reader if stated_owner is None else OwnerSource(reader, stated_owner)
-        differences = check.verify(stated, source, _period(stated.period, zone), course=course)
-        sites = [part.site for part in stated.parts]
-        name = titled(reader.site, stated_owner)
-        if differences:
-            err.print(f"{file}: does not hold for {name}", markup=False, soft_wrap=True)
-            for reason in differences:
-                err.print(f"  {reason}", markup=False, soft_wrap=True)
-            raise typer.Exit(FAILED)
-        others = [site for site in sites if site != reader.site]
-        rest = f"; not checked here: {', '.join(others)}" if others else ""
-        out.print(f"{file}: holds for {name}, {stated.period}{rest}", markup=False, soft_wrap=True)
+    if period is not None and period != combined.period:
+        raise usage_error(COMMAND, "PERIOD", period, f"the statement covers {combined.period}")
+    return _document(combined, asking, documents=documents, key=_key(asking, None))
 
 
 def _period(period: str | None, zone: ZoneInfo) -> Period:
@@ -226,8 +267,3 @@ def _period(period: str | None, zone: ZoneInfo) -> Period:
         return parse_period(period, zone)
     except ValueError as error:
         raise usage_error(COMMAND, "PERIOD", period, str(error)) from error
-
-
-def _refuse_other(asked: str | None, found: str) -> None:
-    if asked is not None and asked != found:
-        raise usage_error(COMMAND, "PERIOD", asked, f"the statement covers {found}")

@@ -49,6 +49,9 @@ class FileKind:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", None)
+            if code is None and isinstance(error, sqlite3.OperationalError):
+                # Text that is not UTF-8.
+                raise self.error("damaged", f"{path}: {error}") from error
             if code is None:
                 # Not a fault of the file but a misuse of the sqlite3 module.
                 raise

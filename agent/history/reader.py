@@ -6,12 +6,14 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
-from agent.history.chain.links import Fact, Link, LinkKind, fact_of
+from agent.history.chain.file import Base, read_base, read_heads, read_links
+from agent.history.chain.heads import SignedHead
+from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
@@ -232,30 +234,70 @@ class HistoryReader:
             for state, why, since, until in found
         ]
 
-    def facts(self, start: float = -math.inf, end: float = math.inf, *, kinds: Collection[str] = ()) -> Iterator[Fact]:
+    def facts(
+        self,
+        start: float = -math.inf,
+        end: float = math.inf,
+        *,
+        kinds: Collection[str] = (),
+        last: float = math.inf,
+    ) -> Iterator[Fact]:
         """Yield the chain's facts of [start, end), by their Unix times, s.
 
         Args:
             start: Unix time, s.
             end: Unix time, s.
-            kinds: Only these; empty for all.
+            kinds: Only these; empty for all, and a `MALFORMED` one for each that cannot be read.
+            last: Only those of links up to this number.
         """
-        query = "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ? ORDER BY at, seq"
+        query = (
+            "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ? AND seq <= ?"
+            " ORDER BY at, seq"
+        )
         with (
             HISTORY.translated(self.path),
-            closing(self._connection.execute(query, (LinkKind.FACT, start, end))) as found,
+            closing(self._connection.execute(query, (LinkKind.FACT, start, end, last))) as found,
         ):
             for at, body in found:
-                fact = fact_of(at, body)
+                try:
+                    fact = fact_of(at, body)
+                except ValueError as error:
+                    # One that was edited hides none of the others.
+                    fact = Fact(MALFORMED, at, {"reason": str(error)})
                 if not kinds or fact.kind in kinds:
                     yield fact
 
     def links(self, after: int = 0) -> Iterator[Link]:
         """Yield the chain's links behind number `after`, in their order."""
-        query = "SELECT seq, kind, at, digest, containers, body FROM chain WHERE seq > ? ORDER BY seq"
-        with HISTORY.translated(self.path), closing(self._connection.execute(query, (after,))) as found:
-            for seq, kind, *rest in found:
-                yield Link(seq, LinkKind(kind), *rest)
+        with self._well_formed():
+            yield from read_links(self._connection, after)
+
+    def heads(self, after: int = -1) -> Iterator[SignedHead]:
+        """Yield the chain's heads behind link `after`, in their order."""
+        with self._well_formed():
+            yield from read_heads(self._connection, after)
+
+    def chain_base(self, start: float | None = None) -> Base:
+        """Return where the kept chain begins, as `agent.history.chain.file.read_base`."""
+        with self._well_formed():
+            return read_base(self._connection, start)
+
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link of the chain, and its hash in hexadecimal as the file says."""
+        with HISTORY.translated(self.path):
+            (seq,) = self._connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
+            found = self._connection.execute("SELECT value FROM facts WHERE name = 'chain'").fetchone()
+        return int(seq), "" if found is None else str(found[0])
+
+    @contextmanager
+    def _well_formed(self) -> Iterator[None]:
+        """Turn what is no link and no head into errors of the file."""
+        with HISTORY.translated(self.path):
+            try:
+                yield
+            except ValueError as error:
+                raise HistoryError("damaged", f"{self.path}: {error}") from error
 
     def interrupt_after(self, seconds: float, *, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Set a deadline: reads after it, or once `is_wanted` returns False, fail with `HistoryError` ``slow``."""

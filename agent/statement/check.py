@@ -10,7 +10,13 @@ from agent.statement.before import differences as before_differences
 from agent.statement.before import refuse_strange
 from agent.statement.combining import refuse_incomplete
 from agent.statement.declared import DeployedCourse
-from agent.statement.earlier_formats import EARLIER_FORMATS, LAST_EARLIER_DIGEST, upgraded, upgraded_parts
+from agent.statement.earlier_formats import (
+    EARLIER_FORMATS,
+    LAST_EARLIER_DIGEST,
+    UNSIGNED_FORMAT,
+    upgraded,
+    upgraded_parts,
+)
 from agent.statement.errors import StatementError
 from agent.statement.figures import figures_of
 from agent.statement.gates import refuse_unfit
@@ -23,27 +29,46 @@ from agent.statement.statement import FORMAT, Statement
 
 
 def decode(text: bytes, file: str) -> Statement:
-    """Decode a statement from its JSON and check it against its own parts.
+    """Decode a statement from its JSON and check it against its own parts; errors as `statement_of`."""
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
+    return statement_of(content, file)
+
+
+def statement_of(content: Any, file: str) -> Statement:
+    """Return the statement of a decoded JSON of any format, and check it against its own parts.
+
+    Args:
+        content: The decoded JSON; of an earlier format, it is changed in place.
+        file: Named in errors.
 
     Raises:
-        StatementError: The text is not a statement; or its figures or notes do not follow from its parts; or it lacks
+        StatementError: It is not a statement; or its figures or notes do not follow from its parts; or it lacks
             a draft mark although it must not be published.
     """
     try:
-        content = msgspec.json.decode(text)
-        told_format = content.get("format") if isinstance(content, dict) else None
+        # A combination may have parts of earlier formats; its documents are each checked by their own.
+        is_alone = isinstance(content, dict) and not content.get("documents")
+        told_format = content.get("format") if is_alone else None
         is_earlier = isinstance(content, dict) and content.get("format") in EARLIER_FORMATS
         if is_earlier:
             parts = msgspec.convert(upgraded_parts(content)["parts"], tuple[Part, ...])
             content = upgraded(content, figures_of(parts), parts, file)
+        if isinstance(content, dict) and content.get("format") == UNSIGNED_FORMAT:
+            content["format"] = FORMAT
         statement = msgspec.convert(content, Statement)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError) as error:
+    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise StatementError(f"{file}: not a statement in JSON (--format json): {error}") from error
     if statement.format != FORMAT:
         raise StatementError(f"{file}: statement format {statement.format}, this version reads {FORMAT}")
     if is_missing(told_format, (part.nameplates for part in statement.parts)):
         raise StatementError(f"{file}: does not say whether nameplates were checked")
-    _refuse_unsound(statement, file)
+    try:
+        _refuse_unsound(statement, file)
+    except (ArithmeticError, OSError, ValueError) as error:
+        raise StatementError(f"{file}: it has numbers that cannot be: {error}") from error
     if not statement.is_draft and not is_earlier:
         refuse_unfit(statement.figures, statement.parts, statement.acknowledged)
         refuse_incomplete(statement.parts, statement.sites)
@@ -77,7 +102,15 @@ def _differences(found: Any, expected: Any) -> list[tuple[str, Any, Any]]:
     return [(name, one, other) for name, one, other in triples if one != other]
 
 
-def verify(statement: Statement, source: Source, period: Period, *, course: DeployedCourse | None = None) -> list[str]:
+def verify(
+    statement: Statement,
+    source: Source,
+    period: Period,
+    *,
+    course: DeployedCourse | None = None,
+    is_exported: bool = False,
+    has_facts: bool = True,
+) -> list[str]:
     """Recompute one site's part of a statement from its history.
 
     Args:
@@ -85,6 +118,8 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         source: The history of one of its sites.
         period: The statement's period, in the time zone of that site.
         course: Deployed by the site's ledger. Without it, what a statement took from a ledger is not checked.
+        is_exported: True if the source has rows alone: nothing of containers, pools and rows set aside.
+        has_facts: False if it has no facts either.
 
     Returns:
         The differences, in words; empty if there are none.
@@ -123,6 +158,8 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
         for name in ("zone", "start", "end")
         if getattr(stated, name) != getattr(part, name)
     ]
+    if is_exported:
+        part = _as_exported(part, stated, has_facts=has_facts)
     if (stated.credited, stated.credited_union_s) != (part.credited, part.credited_union_s):
         wrong.append(f"credited: stated {_credited(stated)}, history gives {_credited(part)}")
     if stated.inputs.digest_format > LAST_EARLIER_DIGEST:
@@ -146,6 +183,22 @@ def verify(statement: Statement, source: Source, period: Period, *, course: Depl
     if statement.before is not None:
         wrong += before_differences(statement.before, source, period, course=course)
     return wrong
+
+
+def _as_exported(part: Part, stated: Part, *, has_facts: bool) -> Part:
+    """Return a part computed from rows alone, with what only a whole history tells as it was stated."""
+    gaps = part.unseen.gaps
+    if [(gap.start, gap.end) for gap in gaps] == [(gap.start, gap.end) for gap in stated.unseen.gaps]:
+        gaps = stated.unseen.gaps
+    return msgspec.structs.replace(
+        part,
+        credited=stated.credited,
+        credited_union_s=stated.credited_union_s,
+        apart_hours=stated.apart_hours,
+        recovered=part.recovered if has_facts else stated.recovered,
+        nameplates=part.nameplates if has_facts else stated.nameplates,
+        unseen=msgspec.structs.replace(part.unseen, gaps=gaps),
+    )
 
 
 def _credited(part: Part) -> str:

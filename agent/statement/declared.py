@@ -1,8 +1,9 @@
 """Deployed hashrate by the dated ledger, at every moment of a period. Pure."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 from agent.site.ledger.entries import LedgerEntry
 
@@ -32,6 +33,25 @@ class DeployedCourse:
         for moment in self._moments:
             level += changes[moment]
             self._levels.append(level)
+
+    @classmethod
+    def of_steps(cls, steps: Sequence[tuple[float, int]], *, digest: str) -> Self:
+        """Return the course of `steps`; before the first of them its level holds as well."""
+        course = cls((), digest=digest)
+        course._moments = [moment for moment, _ in steps[1:]]
+        course._levels = [level for _, level in steps] or [0]
+        return course
+
+    def steps(self, start: int, end: int) -> tuple[tuple[float, int], ...]:
+        """Return what is deployed at `start`, and each moment within (start, end) from which it is another figure.
+
+        Returns:
+            Pairs of a Unix time, s, and H/s from then on.
+        """
+        place = bisect_right(self._moments, start)
+        until = bisect_left(self._moments, end, place)
+        later = zip(self._moments[place:until], self._levels[place + 1 :], strict=False)
+        return ((float(start), self._levels[place]), *later)
 
     def hashes(self, start: float, end: float) -> float:
         """Return deployed times time over [start, end), hashes."""

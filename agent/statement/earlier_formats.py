@@ -2,7 +2,7 @@
 
 Format 1 did not tell measured from estimated power: what units reported counts as estimated. Format 2 did not judge
 where work goes. Neither had bounds, gaps or gates but coverage. Statements of both stay valid: the digests of their
-parts are of the rows as that release printed them.
+parts are of the rows as that release printed them. Format 3 was a statement without a document around it.
 """
 
 import math
@@ -14,9 +14,12 @@ from agent.statement.figures import StatementFigures
 from agent.statement.notes import notes_of
 from agent.statement.parts import Part
 from agent.statement.period import utc_text
+from agent.statement.statement import FORMAT
 from agent.text.numbers import TARGET_RATIO, ratio_text
 
 EARLIER_FORMATS = (1, 2)
+UNSIGNED_FORMAT = 3
+"""Its figures and notes are today's; it was not signed, and neither canonical nor strict about keys."""
 LAST_EARLIER_DIGEST = 2
 """The newest version of the CSV of rows that these statements can name."""
 _COVERAGE_RATIO = 0.95
@@ -97,7 +100,7 @@ def upgraded(content: Any, figures: StatementFigures, parts: Sequence[Part], fil
     computed = {name: getattr(figures, name, None) for name in stated}
     stated |= {name: value for name, value in computed.items() if _is_rounded(stated[name], value)}
     stated["is_above_target"] = figures.is_above_target
-    content |= {"format": 3, "notes": list(notes_of(figures, parts))}
+    content |= {"format": FORMAT, "notes": list(notes_of(figures, parts))}
     return content
 
 

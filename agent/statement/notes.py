@@ -13,6 +13,8 @@ from agent.statement.period import utc_text
 from agent.statement.unseen import GapReason, gaps_by_reason
 from agent.text.numbers import TARGET_RATIO, ratio_text
 
+SIMULATED = "SIMULATED"
+"""How the note on simulated units begins, so that it comes first everywhere."""
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
@@ -20,7 +22,7 @@ def notes_of(figures: StatementFigures, parts: Sequence[Part], acknowledged: Col
     """Yield the warnings, the most important first."""
     if figures.simulated_units:
         yield (
-            f"SIMULATED: {figures.simulated_units:,.0f} of {figures.units:,.0f} units are simulated;"
+            f"{SIMULATED}: {figures.simulated_units:,.0f} of {figures.units:,.0f} units are simulated;"
             " these are not a site's real figures."
         )
     for part in parts:

@@ -19,7 +19,7 @@ from agent.statement.page_style import STYLE, STYLE_HASH
 from agent.statement.period import utc_text
 from agent.statement.picture import Column, column_of_day, column_of_site
 from agent.statement.statement import Statement
-from agent.statement.text import Line, Scale, before, gaps, lines, scale_of, title, verdict
+from agent.statement.text import Line, Scale, before, gaps, lines, nameplates, scale_of, title, verdict
 from agent.text.numbers import ABSENT, TARGET_RATIO, ratio_text
 
 POLICY = f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'"
@@ -41,13 +41,17 @@ _QUARTERS = (1.0, 0.75, 0.5, 0.25)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def page(statement: Statement, days: Sequence[Day] = ()) -> str:
+def page(
+    statement: Statement, days: Sequence[Day] = (), *, remarks: Sequence[str] = (), rest: Sequence[str] = ()
+) -> str:
     """Return the page.
 
     Args:
         statement: The statement.
         days: The figures by day of its only site; empty where there are no rows, as when statements are combined.
             The picture then shows the sites.
+        remarks: What stands beside the notes.
+        rest: What the figures rest on, in words; for screens, because it would not fit on paper.
     """
     columns = [column_of_day(day) for day in days] or [column_of_site(part) for part in statement.parts]
     head = _heading(statement)
@@ -68,7 +72,7 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
             "<main>",
             '<div class="sheet">',
             f"<h1>{text(head)}</h1>",
-            *_notes(statement, head, is_by_day=bool(days)),
+            *_notes(statement, [*statement.notes, *remarks], head, is_by_day=bool(days)),
             _headline(statement),
             *((f"<p>{text(before(statement))}</p>",) if statement.before else ()),
             *_picture(statement, columns, is_by_day=bool(days)),
@@ -79,6 +83,8 @@ def page(statement: Statement, days: Sequence[Day] = ()) -> str:
             *_gaps(statement, len(figures)),
             f'<h2>Method</h2><p class="small">{text(statement.method)}</p>',
             *_inputs(statement, len(figures)),
+            *_screen_list("Nameplates that units contradict", list(nameplates(statement))),
+            *_screen_list("What this rests on", rest),
             _footer(statement),
             "</div>",
             "</main>",
@@ -127,12 +133,12 @@ def _bounded(items: Sequence[str], most_lines: int, chars: int) -> Iterator[str]
         yield f'<li class="screen">and {len(items) - MOST_LISTED:,} more: see the JSON form</li>'
 
 
-def _notes(statement: Statement, head: str, *, is_by_day: bool) -> Iterator[str]:
-    if statement.notes:
+def _notes(statement: Statement, notes: Sequence[str], head: str, *, is_by_day: bool) -> Iterator[str]:
+    if notes:
         most = _FIRST_PAGE_ROWS[is_by_day] - 2 * (len(head) // _HEAD_CHARS)
         most -= 0 if is_by_day else min(len(statement.parts), _SITES_ON_PAPER)
         yield '<section class="notes" aria-label="Notes"><ul>'
-        yield from _bounded(statement.notes, max(most, 2), _NOTE_CHARS)
+        yield from _bounded(notes, max(most, 2), _NOTE_CHARS)
         yield "</ul></section>"
 
 
@@ -320,6 +326,16 @@ def _gaps(statement: Statement, figures: int) -> Iterator[str]:
     room = _SECOND_PAGE_ROWS - figures - _inputs_on_paper(statement, figures)[1]
     yield from _bounded(found, min(max(room, _LEAST_GAPS), _MOST_GAPS), _GAP_CHARS)
     yield "</ul></section>"
+
+
+def _screen_list(head: str, items: Sequence[str]) -> Iterator[str]:
+    """Yield a list for screens alone."""
+    if items:
+        yield f'<section class="screen"><h2>{text(head)}</h2><ul class="small">'
+        yield from (f"<li>{text(item)}</li>" for item in items[:MOST_LISTED])
+        if len(items) > MOST_LISTED:
+            yield f"<li>and {len(items) - MOST_LISTED:,} more: see the JSON form</li>"
+        yield "</ul></section>"
 
 
 def _inputs_on_paper(statement: Statement, figures: int) -> tuple[int, int]:

@@ -195,13 +195,14 @@ def part_of(
         raise StatementError(_absence(source, period, span))
     first_row, last_row = row_from(first), row_from(last)
     last_at = last_row.at + last_row.span_s
-    if not is_over and 0 <= period.start + elapsed_s - last_at <= LISTED_GAP_S:
+    # The last row may end ahead of now: a stop writes the minute that is open.
+    if not is_over and period.start + elapsed_s - last_at <= LISTED_GAP_S:
         elapsed_s = float(last_at - period.start)
     seen = unseen.unseen(period.start + elapsed_s)
     recovered = NOTHING_RECOVERED
     if recovered_by:
         facts = source.facts(period.start, inf, kinds=(RECOVERED_KIND,))
-        recovered = recovered_of(facts, seen.gaps, known_by=recovered_by, site=source.site)
+        recovered = recovered_of(facts, seen.gaps, known_by=recovered_by)
     found = source.pool_credits(period.start, period.end, known_by=known_by)
     return Part(
         site=source.site,

@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agent.history.chain.links import Fact, fact_body
-from agent.statement.errors import StatementError
-from agent.statement.period import utc_text
 from agent.statement.unseen import Gap
 
 RECOVERED_KIND = "recovered"
@@ -59,19 +57,17 @@ class _Share(NamedTuple):
     ratio: float
 
 
-def recovered_of(facts: Iterable[Fact], gaps: Sequence[Gap], *, known_by: float, site: str) -> Recovered:
+def recovered_of(facts: Iterable[Fact], gaps: Sequence[Gap], *, known_by: float) -> Recovered:
     """Return what facts say of gaps; a fact that reaches beyond a gap counts by its share of time.
+
+    A fact that cannot be is left out: nothing rests on recovered time, and the document names it as malformed.
 
     Args:
         facts: Facts of the kind `RECOVERED_KIND`, by their times; those of after `known_by` are left out.
         gaps: The gaps, oldest first. Time beside them was watched, and nothing is to be recovered of it.
         known_by: Unix time, s.
-        site: Named in errors.
-
-    Raises:
-        StatementError: For a fact that cannot be.
     """
-    shares = list(_shares((fact for fact in facts if fact.at <= known_by), gaps, site))
+    shares = list(_shares([fact for fact in facts if fact.at <= known_by and _is_sound(fact)], gaps))
     if not shares:
         return NOTHING_RECOVERED
 
@@ -95,11 +91,10 @@ def recovered_of(facts: Iterable[Fact], gaps: Sequence[Gap], *, known_by: float,
     )
 
 
-def _shares(facts: Iterable[Fact], gaps: Sequence[Gap], site: str) -> Iterator[_Share]:
+def _shares(facts: Sequence[Fact], gaps: Sequence[Gap]) -> Iterator[_Share]:
     """Yield what lies within gaps; no time counts twice, the earlier fact has it."""
     taken_until = -math.inf
-    for fact in sorted(facts, key=lambda fact: (_number(fact, "from", site), fact.at)):
-        _refuse_unsound(fact, site)
+    for fact in sorted(facts, key=lambda fact: (fact.body["from"], fact.at)):
         start, until = fact.body["from"], fact.body["until"]
         begin = max(start, taken_until)
         seconds = math.fsum(max(0.0, min(until, gap.end) - max(begin, gap.start)) for gap in gaps)
@@ -108,22 +103,19 @@ def _shares(facts: Iterable[Fact], gaps: Sequence[Gap], site: str) -> Iterator[_
             yield _Share(fact, seconds, min(1.0, seconds / (until - start)))
 
 
-def _refuse_unsound(fact: Fact, site: str) -> None:
-    amounts = {name: _number(fact, name, site) for name in (*_AMOUNTS, *_COUNTS)}
-    counts = [amounts[name] for name in _COUNTS]
-    if amounts["until"] <= amounts["from"] or amounts["hashes"] > amounts["deployed_hashes"]:
-        raise _unsound(fact, site, "until is after from, and hashes are at most deployed_hashes")
-    if not all(isinstance(count, int) for count in counts) or sum(counts) - counts[1] > counts[1]:
-        raise _unsound(fact, site, "units are whole numbers, and at most of_units")
+def _is_sound(fact: Fact) -> bool:
+    """Return True for a fact that an agent may have written: whole units, a time, and no more work than deployed."""
+    amounts: dict[str, Any] = {name: fact.body.get(name) for name in (*_AMOUNTS, *_COUNTS)}
+    if not all(map(_is_amount, amounts.values())):
+        return False
+    units, of_units, restarted, unknown = (amounts[name] for name in _COUNTS)
+    return (
+        all(isinstance(count, int) for count in (units, of_units, restarted, unknown))
+        and units + restarted + unknown <= of_units
+        and amounts["from"] < amounts["until"]
+        and amounts["hashes"] <= amounts["deployed_hashes"]
+    )
 
 
-def _number(fact: Fact, name: str, site: str) -> float:
-    value: Any = fact.body.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
-        raise _unsound(fact, site, f"{name} is {value!r}, a finite number of at least 0 is expected")
-    return value
-
-
-def _unsound(fact: Fact, site: str, reason: str) -> StatementError:
-    when = utc_text(fact.at)
-    return StatementError(f"the history of {site} has a fact that cannot be: {fact.kind} of {when}: {reason}")
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

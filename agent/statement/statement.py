@@ -26,7 +26,7 @@ from agent.statement.parts import Part, Source, part_of
 from agent.statement.period import Period
 from agent.statement.unseen import RowTaker
 
-FORMAT = 3
+FORMAT = 4
 
 METHOD = (
     "Every unit of the site's dated ledger counts as deployed with its nameplate hashrate, whether it answers or not."

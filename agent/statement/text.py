@@ -4,7 +4,7 @@ All hashrates of one statement have the same unit, so that a column can be added
 which deployed is at least 1. CSV is in base units and unrounded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from agent.statement.before import sentence
 from agent.statement.figures import StatementFigures
 from agent.statement.gates import PUBLISHED_WATCHED_RATIO
 from agent.statement.nameplates import nameplate_lines
-from agent.statement.notes import span_text
+from agent.statement.notes import SIMULATED, span_text
 from agent.statement.parts import titled
 from agent.statement.period import local_text, utc_text
 from agent.statement.statement import Statement
@@ -222,7 +222,8 @@ def gaps(statement: Statement) -> Iterator[str]:
             yield f"{part.site}: {begin} to {end}, {span_text(gap.seconds)}: {gap.reason}"
 
 
-def _nameplates(statement: Statement) -> Iterator[str]:
+def nameplates(statement: Statement) -> Iterator[str]:
+    """Yield the groups of units that contradict their rows, in words."""
     for part in statement.parts:
         yield from nameplate_lines(part.site, part.nameplates)
 
@@ -236,14 +237,27 @@ def _inputs(statement: Statement) -> Iterator[str]:
         )
 
 
-def table(statement: Statement) -> str:
-    """Return the statement as plain text for a terminal."""
+def _notes(statement: Statement, remarks: Sequence[str]) -> Iterator[str]:
+    """Yield all there is to read before the figures; simulated units come first of all."""
+    whole = (*statement.notes, *remarks)
+    yield from (note for note in whole if note.startswith(SIMULATED))
+    yield from (note for note in whole if not note.startswith(SIMULATED))
+
+
+def table(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return the statement as plain text for a terminal.
+
+    Args:
+        statement: The statement.
+        remarks: Those of its document, to stand among the notes.
+        rest: What its figures rest on, in words.
+    """
     shown = list(lines(statement))
     names, values, shares = (max(len(line[column]) for line in shown) for column in range(3))
     return "\n".join(
         (
             title(statement),
-            *(f"! {note}" for note in statement.notes),
+            *(f"! {note}" for note in _notes(statement, remarks)),
             "",
             *(
                 f"{line.name:<{names}}  {line.value:>{values}}  {line.share:>{shares}}  {line.note}".rstrip()
@@ -253,8 +267,10 @@ def table(statement: Statement) -> str:
             *((*wrap(before(statement), WIDTH), "") if statement.before else ()),
             *(f"Gap of {gap}" for gap in gaps(statement)),
             *([""] if any(part.unseen.gaps for part in statement.parts) else []),
-            *(f"Nameplates of {line}" for line in _nameplates(statement)),
-            *([""] if any(_nameplates(statement)) else []),
+            *(f"Nameplates of {line}" for line in nameplates(statement)),
+            *([""] if any(nameplates(statement)) else []),
+            *(line for each in rest for line in wrap(each, WIDTH, subsequent_indent="  ", break_long_words=False)),
+            *([""] if rest else []),
             *wrap(statement.method, WIDTH),
             "",
             *_inputs(statement),
@@ -264,13 +280,13 @@ def table(statement: Statement) -> str:
     )
 
 
-def markdown(statement: Statement) -> str:
-    """Return the statement as Markdown."""
+def markdown(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return the statement as Markdown; arguments as of `table`."""
     return "\n".join(
         (
             f"# {title(statement)}",
             "",
-            *(line for note in statement.notes for line in (f"> **{note}**", "")),
+            *(line for note in _notes(statement, remarks) for line in (f"> **{note}**", "")),
             "| | | of deployed | |",
             "|:--|--:|--:|:--|",
             *(
@@ -282,7 +298,8 @@ def markdown(statement: Statement) -> str:
             f"*Method.* {statement.method}",
             "",
             *(f"- Gap of {gap}" for gap in gaps(statement)),
-            *(f"- Nameplates of {line}" for line in _nameplates(statement)),
+            *(f"- Nameplates of {line}" for line in nameplates(statement)),
+            *(f"- {line}" for line in rest),
             *(f"- {line}" for line in _inputs(statement)),
             f"- Computed {utc_text(statement.computed_at)}.",
             "",
@@ -290,8 +307,8 @@ def markdown(statement: Statement) -> str:
     )
 
 
-def csv(statement: Statement) -> str:
-    """Return every figure in base units, unrounded, one ``name,value`` a line."""
+def csv(statement: Statement, *, remarks: Sequence[str] = (), rest: Sequence[str] = ()) -> str:
+    """Return every figure in base units, unrounded, one ``name,value`` a line; arguments as of `table`."""
     rows: list[tuple[str, object]] = [
         ("sites", " ".join(part.site for part in statement.parts)),
         *([("owner", owner)] if (owner := statement.parts[0].owner) is not None else []),
@@ -312,8 +329,9 @@ def csv(statement: Statement) -> str:
             recovered = msgspec.structs.asdict(part.recovered)
             rows += [(f"recovered.{part.site}.{name}", value) for name, value in recovered.items()]
     rows += [("gap", gap) for gap in gaps(statement)]
-    rows += [("nameplates", line) for line in _nameplates(statement)]
-    rows += [("note", note) for note in statement.notes]
+    rows += [("nameplates", line) for line in nameplates(statement)]
+    rows += [("note", note) for note in _notes(statement, remarks)]
+    rows += [("rests_on", line) for line in rest]
     return "name,value\n" + "".join(f"{name},{_cell(value)}\n" for name, value in rows)
 
 

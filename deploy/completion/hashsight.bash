@@ -169,7 +169,22 @@ _hashsight() {
         " statement --verify")
             COMPREPLY=($(compgen -f -- "$word"))
             return ;;
+        " statement --rows")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " statement --chain")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " statement --key")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
         " statement --sites")
+            return ;;
+        " statement --restates")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " statement --appendix")
+            COMPREPLY=($(compgen -f -- "$word"))
             return ;;
         " statement --acknowledge")
             return ;;
@@ -415,7 +430,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--units --interval --listen --seed --seconds --json -h --help" || words=""
             ;;
         " statement")
-            [[ $word == -* ]] && words="--config -c --history --format --json --verify --publish --combine --sites --acknowledge --owner -h --help" || words=""
+            [[ $word == -* ]] && words="--config -c --history --format --json --verify --rows --chain --key --publish --combine --sites --restates --appendix --acknowledge --owner -h --help" || words=""
             ;;
         " history")
             [[ $word == -* ]] && words="-h --help" || words="export merge"

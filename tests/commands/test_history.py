@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from agent.commands.command_line import app
 from agent.files.modes import FILE_MODE
+from agent.files.signing import make_signing_key, read_signing_key
 from agent.history.state_changes import Change
 from agent.history.writer import write_history
 
@@ -32,11 +33,17 @@ def call(*words: str | Path) -> Result:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Return a site's configuration with two months of history beside it. Statements need no ledger."""
+    """Return a site's configuration with two months of history and a key beside it. Statements need no ledger."""
     path = tmp_path / "site.toml"
     path.write_text(CONFIG, encoding="utf-8")
     write(tmp_path / "site.history.sqlite", hours(AT - DAY_S, END + 20 * DAY_S), zone="America/Chicago")
+    make_signing_key(tmp_path / "site.history.key")
     return path
+
+
+def key_id(path: Path) -> str:
+    """Return the id of the key beside a history."""
+    return read_signing_key(path, where="test").public.id
 
 
 def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
@@ -49,7 +56,8 @@ def test_state_verify_and_export(config: Path, tmp_path: Path) -> None:
     assert (content["period"], content["is_draft"], content["figures"]["operating_hs"]) == ("2025-10", False, 46 * PH)
 
     verified = call("statement", "--verify", file, "-c", config)
-    assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10\n")
+    signed = f"signed by key {key_id(tmp_path / 'site.history.key')}"
+    assert (verified.exit_code, verified.stdout) == (0, f"{file}: holds for alpha, 2025-10; {signed}\n")
     assert call("statement", "2025-10", "--verify", file, "-c", config).exit_code == 0
     assert call("statement", "2025-11", "--verify", file, "-c", config).exit_code == 2
 
@@ -96,7 +104,9 @@ def test_an_owners_statement(config: Path, tmp_path: Path) -> None:
     file_ = tmp_path / "north.json"
     file_.write_text(stated.stdout, encoding="utf-8")
     verified = call("statement", "--verify", file_, "-c", config)
-    assert (verified.exit_code, verified.stdout) == (0, f"{file_}: holds for alpha, owner North, 2025-10\n")
+    signed = f"signed by key {key_id(tmp_path / 'site.history.key')}"
+    said = f"{file_}: holds for alpha, owner North, 2025-10; {signed}; not checked here: each row against its link\n"
+    assert (verified.exit_code, verified.stdout) == (0, said)
     other = call("statement", "--verify", file_, "-c", config, "--owner", "South")
     assert "--owner = 'South': the statement is of owner North" in " ".join(other.stderr.split())
     both = call("statement", "--combine", file_, "--owner", "North")
@@ -119,14 +129,14 @@ def test_publish_refuses(config: Path) -> None:
     assert "not to be published: alpha was watched 65.88 % of the time, 95 % is needed" in refused.stderr
 
 
-def _november(config: Path, tmp_path: Path, *, hashrate_th: int) -> dict[str, Any]:
-    """Return November's statement by a ledger of one unit, as JSON."""
+def _november(config: Path, tmp_path: Path, *, hashrate_th: int) -> tuple[dict[str, Any], str]:
+    """Return November's statement by a ledger of one unit, and its JSON."""
     ledger = LEDGER.replace(",200,", f",{hashrate_th},")
     (tmp_path / "ledger.csv").write_text(ledger, encoding="utf-8")
     stated = call("statement", "2025-11", "-c", config, "--format", "json")
     assert stated.exit_code == 0, stated.stderr
     content: dict[str, Any] = json.loads(stated.stdout)
-    return content
+    return content, stated.stdout
 
 
 def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None:
@@ -134,16 +144,16 @@ def test_the_ledger_says_what_was_deployed(config: Path, tmp_path: Path) -> None
     history = tmp_path / "site.history.sqlite"
     history.unlink()
     write(history, hours(AT, END + 20 * DAY_S, deployed_hs=200e12, operating_hs=184e12))
-    content = _november(config, tmp_path, hashrate_th=200)
+    content, text = _november(config, tmp_path, hashrate_th=200)
     (part,) = content["parts"]
     assert part["unseen"]["ledger_digest"] == hashlib.sha256((tmp_path / "ledger.csv").read_bytes()).hexdigest()
     # Central time: November has 721 hours, and history ends after 475 of them.
     assert part["unseen"]["unwatched"] == pytest.approx(246 * 3600 * 200e12)
     assert not any("the ledger now says" in note for note in content["notes"])
     file = tmp_path / "november.json"
-    file.write_text(json.dumps(content), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     assert call("statement", "--verify", file, "-c", config).exit_code == 0
-    smaller = _november(config, tmp_path, hashrate_th=188)
+    smaller, _ = _november(config, tmp_path, hashrate_th=188)
     assert any("the ledger now says 6.00 % less deployed than history" in note for note in smaller["notes"])
     verified = call("statement", "--verify", file, "-c", config)
     assert verified.exit_code == 1
@@ -173,7 +183,6 @@ def test_a_page_of_days(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = call("statement", "month-to-date", "-c", config, "--format", "html")
     assert "<title>Draft statement of alpha, 2025-10 (31 days, America/Chicago)</title>" in begun.stdout
     assert "alpha: the period is not over" in begun.stdout
-    assert '<th scope="row" class="name">10-02</th><td>-</td>' in begun.stdout
 
 
 def test_the_month_before_and_its_verification(config: Path, tmp_path: Path) -> None:
@@ -206,7 +215,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.json"
     whole.write_text(call("statement", "2025-10", "--combine", *files, "--format", "json").stdout, encoding="utf-8")
     verified = call("statement", "--verify", whole, "--history", tmp_path / "beta.sqlite")
-    assert verified.stdout.replace("\n", " ") == f"{whole}: holds for beta, 2025-10; not checked here: alpha "
+    assert verified.stdout == f"{whole}: holds for beta, 2025-10; not signed; not checked here: alpha\n"
     pages = call("statement", "--combine", *files, "--format", "html").stdout
     assert "<title>Draft statement of alpha, beta, 2025-10 (31 days, UTC)</title>" in pages
     assert "JSON statements hold no days" in pages
@@ -219,8 +228,11 @@ def test_combine(config: Path, tmp_path: Path) -> None:
     left_out = call("statement", "--combine", *files, "--publish", "--sites", "alpha, beta, gamma")
     assert left_out.exit_code == 1
     assert "declared and not stated: gamma" in left_out.stderr
-    assert call("statement", "--combine", *files, "--publish", "--sites", "alpha,beta").exit_code == 0
-    del config
+    published = ("statement", "--combine", *files, "--publish", "--sites", "alpha,beta")
+    unsigned = call(*published)
+    assert (unsigned.exit_code, unsigned.stdout) == (2, "")
+    assert "a published combination is signed: the file of a key is expected" in unsigned.stderr
+    assert call(*published, "--key", config.parent / "site.history.key").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -237,7 +249,7 @@ def test_combine(config: Path, tmp_path: Path) -> None:
         (("statement", "--combine", "nothing.json"), 1, "nothing.json: No such file or directory"),
         (("history", "export", "2025-10", "--from", "2025-10-01"), 2, "a period or --from and --to are expected"),
         (("history", "export", "--from", "monday"), 2, "a date or time in ISO 8601 is expected"),
-        (("history", "export", "--what", "units"), 2, "one of site, containers, owners, changes is expected"),
+        (("history", "export", "--what", "units"), 2, "one of site, containers, owners, changes, chain is expected"),
         (("history", "export", "last"), 2, "a month such as 2025-10"),
     ],
 )
@@ -317,7 +329,8 @@ def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
     done = call("history", "merge", first, second, "--into", whole)
     assert done.exit_code == 0, done.stderr
     assert [line.split(" minutes ")[0].strip() for line in done.stdout.splitlines()] == ["456", "288", "0", "24"]
-    stated = json.loads(call("statement", "2025-10", "--history", whole, "--format", "json", "--publish").stdout)
+    asked = ("statement", "2025-10", "-c", config, "--history", whole, "--format", "json", "--publish")
+    stated = json.loads(call(*asked).stdout)
     assert stated["figures"]["watched_ratio"] == 1.0
     assert stated["parts"][0]["inputs"]["rows"] == 31 * 24
     again = call("history", "merge", first, second, "--into", whole)
@@ -328,7 +341,6 @@ def test_two_histories_make_one_statement(config: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 1
     assert "the history of site beta, not of alpha" in refused.stderr
     assert not (tmp_path / "none.sqlite").exists()
-    del config
 
 
 def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -349,3 +361,25 @@ def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
     into.symlink_to(tmp_path / "nowhere" / "else")
     refused = call("history", "merge", first, second, "--into", into)
     assert (refused.exit_code, refused.stderr.strip()) == (1, f"{into}: File exists")
+
+
+def test_chain_is_exported_as_documented(config: Path, tmp_path: Path) -> None:
+    """Any program can compute the chain's hashes, and the digests of rows from their CSV."""
+    lines = [
+        json.loads(line) for line in call("history", "export", "--what", "chain", "-c", config).stdout.splitlines()
+    ]
+    assert lines[0] == {"base": {"seq": 0, "hash": "0" * 64}}
+    before = "0" * 64
+    for number, link in enumerate(lines[1:], start=1):
+        fields = (str(number), link["kind"], str(link["at"]), link["digest"], link["containers"], link["body"])
+        text = "|".join(field or "" for field in fields)
+        before = hashlib.sha256(f"{before}\n{text}".encode()).hexdigest()
+        assert (link["seq"], link["hash"]) == (number, before)
+    digests = {link["at"]: link["digest"] for link in lines[1:] if link["kind"] == "minute"}
+    rows = call("history", "export", "--what", "site", "-c", config).stdout.splitlines(keepends=True)[1:]
+    assert len(rows) == len(digests)
+    for row in rows:
+        assert digests[int(row.split(",")[1])] == hashlib.sha256(row.encode()).hexdigest()[:32]
+    # A file without heads begins with its first link, whatever the period.
+    part = call("history", "export", "2025-11", "--what", "chain", "--history", tmp_path / "site.history.sqlite")
+    assert len(part.stdout.splitlines()) == len(lines)

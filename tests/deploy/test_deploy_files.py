@@ -64,6 +64,7 @@ READ_BY = {
     "dev/client.in": "make",
     "dev/client.lock": "make",
     "dev/audit.py": "test_what_an_audit_says",
+    "dev/commit_hook.py": "test_both_name_the_commit_they_were_built_from",
     "dev/install-programs": "make",
     "dev/link_project.py": "make",
     "dev/make-venv": "make",

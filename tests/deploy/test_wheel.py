@@ -14,6 +14,8 @@ from paths import ROOT
 from patience import PATIENT_S
 from programs import free_port, get_json, program, until
 
+from agent.built import built_commit
+
 # Suffixes of files that code reads beside itself: nameplates, schemas, page assets, scenarios, type markers.
 DATA = {".csv", ".json", ".css", ".svg", ".toml", ".typed"}
 CONFIG = '[site]\nname = "alpha"\n[ledger]\nfile = "ledger.csv"\nnetworks = ["127.0.0.0/8"]\n'
@@ -69,6 +71,26 @@ def test_both_hold_every_data_file(built: dict[str, Path]) -> None:
     assert shipped() - in_wheel == set()
     assert shipped() - in_sdist == set()
     assert {"docs/antminer-api.md", "pyproject.toml", "LICENSE"} <= in_sdist
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git knows the commit of a checkout only")
+def test_both_name_the_commit_they_were_built_from(built: dict[str, Path], tmp_path: Path) -> None:
+    """Statements name the commit of the software that made them; a checkout has no such file."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, cwd=ROOT, capture_output=True, text=True)
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        in_wheel = wheel.read("agent/commit.txt")
+    with tarfile.open(built["sdist"]) as sdist:
+        name = next(each for each in sdist.getnames() if each.endswith("/agent/commit.txt"))
+        member = sdist.extractfile(name)
+        assert member is not None
+        assert member.read() == in_wheel
+    file = tmp_path / "commit.txt"
+    file.write_bytes(in_wheel)
+    assert built_commit(file) in {head.stdout.strip(), f"{head.stdout.strip()}-changed"}
+    for other in (b"", b"unknown\n", b"\xff", in_wheel[:10]):
+        file.write_bytes(other)
+        assert built_commit(file) is None
+    assert built_commit() is None
 
 
 def test_the_installed_code_is_the_wheels(clean: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ app = typer.Typer(
     examples=(
         "hashsight history export 2025-10 > october.csv",
         "hashsight history export --from 2025-10-07 --to 2025-10-08 --what changes",
+        "hashsight history export 2025-10 --what chain > october.chain.jsonl",
     ),
 )
 def export(
@@ -34,7 +35,10 @@ def export(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Likewise; not included.")] = None,
     kind: Annotated[
-        str, typer.Option("--what", help="site, containers, owners or changes (of units' states).")
+        str,
+        typer.Option(
+            "--what", help="site, containers, owners, changes (of units' states), or chain: its links, JSON a line."
+        ),
     ] = "site",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a row a line, instead of CSV.")] = False,
 ) -> None:

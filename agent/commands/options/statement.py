@@ -19,6 +19,7 @@ app = typer.Typer(add_completion=False)
         "hashsight statement 2025-Q3 --json --publish > q3.json",
         "hashsight statement --verify q3.json",
         "hashsight statement 2025-10 --owner North",
+        "hashsight statement --verify october.json --rows october.csv --chain october.chain.jsonl --key site.key.pub",
     ),
 )
 def statement(
@@ -34,6 +35,16 @@ def statement(
     verify: Annotated[
         Path | None, typer.Option(help="Recompute this statement (JSON) from history; exit 1 if it does not match.")
     ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="With --verify: the period's exported rows, instead of a history.")
+    ] = None,
+    chain: Annotated[
+        Path | None, typer.Option("--chain", help="With --rows: the exported chain (history export --what chain).")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="Sign with this key, not the agent's. With --verify: public key to compare with."),
+    ] = None,
     publish: Annotated[
         bool,
         typer.Option("--publish", help="Refuse if under 95 % was watched, a doubt is open, or it is not over."),
@@ -42,8 +53,16 @@ def statement(
         bool, typer.Option("--combine", help="Combine several sites' statements (JSON) into one.")
     ] = False,
     sites: Annotated[
-        str, typer.Option("--sites", help="With --combine: all sites of the fleet, separated by commas.")
+        str,
+        typer.Option("--sites", help="With --combine: all sites of the fleet, by commas. With --rows: whose they are."),
     ] = "",
+    restates: Annotated[
+        Path | None, typer.Option("--restates", help="Name the earlier statement (JSON) that this one replaces.")
+    ] = None,
+    appendix: Annotated[
+        Path | None,
+        typer.Option("--appendix", help="Write units entered, left and in maintenance as CSV. --verify compares it."),
+    ] = None,
     acknowledge: Annotated[
         list[str] | None,
         typer.Option("--acknowledge", help="Publish in spite of a doubt: delivered, ledger, containers or nameplates."),

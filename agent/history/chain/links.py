@@ -32,6 +32,8 @@ CHAIN_FORMAT = 1
 FIRST_HASH = "0" * 64
 DIGEST_BYTES = 16
 HOUR_S = 3600
+MALFORMED = "malformed"
+"""The kind of a fact whose link has no fact's body; none is written."""
 
 
 class LinkKind(IntEnum):
@@ -124,4 +126,6 @@ def fact_of(at: int, body: str) -> Fact:
         kind = content.pop("fact")
     except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not a fact: {body[:80]!r}") from error
+    if not isinstance(kind, str):
+        raise ValueError(f"not a fact: {body[:80]!r}")  # noqa: TRY004 - callers expect one error for any other body
     return Fact(kind, at, content)

@@ -1,0 +1,94 @@
+"""The chain as an open history file has it: where it begins, its links and heads, checked for form."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from agent.history.chain.heads import SignedHead, head_of_text
+from agent.history.chain.links import DIGEST_BYTES, FIRST_HASH, Link, LinkKind
+
+_KINDS = frozenset(LinkKind)
+
+
+class Base(NamedTuple):
+    """The link before the first one that is read.
+
+    Attributes:
+        seq: Its number; 0 before the very first.
+        hash: Its hash, in hexadecimal.
+    """
+
+    seq: int = 0
+    hash: str = FIRST_HASH
+
+
+def read_links(connection: sqlite3.Connection, after: int = 0) -> Iterator[Link]:
+    """Yield the links behind number `after`, in their order.
+
+    Raises:
+        ValueError: A row is no link.
+    """
+    query = "SELECT seq, kind, at, digest, containers, body FROM chain WHERE seq > ? ORDER BY seq"
+    with closing(connection.execute(query, (after,))) as found:
+        for seq, kind, at, digest, containers, body in found:
+            if (
+                kind not in _KINDS
+                or not isinstance(at, int)
+                or not all(_is_digest(each) for each in (digest, containers))
+                or not (body is None or isinstance(body, str))
+            ):
+                raise ValueError(f"link {seq} of the chain is none that an agent writes")
+            yield Link(seq, LinkKind(kind), at, digest, containers, body)
+
+
+def _is_digest(value: Any) -> bool:
+    return value is None or (isinstance(value, bytes) and len(value) == DIGEST_BYTES)
+
+
+def read_heads(connection: sqlite3.Connection, after: int = -1, until: int | None = None) -> Iterator[SignedHead]:
+    """Yield the heads behind link `after` up to link `until`, in their order.
+
+    Raises:
+        ValueError: A row is no head.
+    """
+    query = "SELECT seq, body, signature FROM heads WHERE seq > ? AND (? IS NULL OR seq <= ?) ORDER BY seq"
+    with closing(connection.execute(query, (after, until, until))) as found:
+        for seq, body, signature in found:
+            if not isinstance(body, str) or not (signature is None or isinstance(signature, str)):
+                raise ValueError(f"the head at link {seq} of the chain is none that an agent writes")
+            try:
+                head = head_of_text(body)
+            except ValueError as error:
+                raise ValueError(f"the head at link {seq} of the chain: {error}") from error
+            if head.seq != seq:
+                raise ValueError(f"the head at link {seq} of the chain names link {head.seq}")
+            yield SignedHead(head, signature)
+
+
+def read_base(connection: sqlite3.Connection, start: float | None = None) -> Base:
+    """Return where the kept chain begins: at its very first link, or at the head up to which links were dropped.
+
+    Args:
+        connection: The history.
+        start: Unix time, s: a later head is returned if every link of rows from then on is behind it.
+
+    Raises:
+        ValueError: There is no head where one has to be.
+    """
+    (first,) = connection.execute("SELECT MIN(seq) FROM chain").fetchone()
+    if first is None:
+        return Base()
+    base = Base()
+    if first > 1:
+        head = next(read_heads(connection, first - 2, first - 1), None)
+        if head is None:
+            raise ValueError(f"the chain begins with link {first}, and no head says the hash before it")
+        base = Base(head.head.seq, head.head.hash)
+    if start is None:
+        return base
+    (touched,) = connection.execute("SELECT MIN(seq) FROM chain WHERE at >= ?", (start,)).fetchone()
+    query = "SELECT MAX(seq) FROM heads WHERE signature IS NOT NULL AND (? IS NULL OR seq < ?) AND seq >= ?"
+    (seq,) = connection.execute(query, (touched, touched, base.seq)).fetchone()
+    head = None if seq is None else next(read_heads(connection, seq - 1, seq))
+    return base if head is None else Base(head.head.seq, head.head.hash)
