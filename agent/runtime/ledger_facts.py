@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from agent.runtime.fact_log import FactLog
 from agent.runtime.ledger_rows import LedgerRows
 from agent.runtime.setup import Setup
+from agent.site.ledger.file import journal_end
 from agent.site.ledger.row_changes import MOST_NAMED, RowChanges, row_changes, row_digests
 
 
@@ -65,12 +67,21 @@ class LedgerFacts:
             before=before,
             units=len(entries),
             deployed_hs=sum(entry.nameplate.hashrate_hs for entry in entries),
+            journal=await asyncio.to_thread(self._journal_hash, setup.config.ledger.file),
             **_named(changes),
         )
         try:
             await asyncio.to_thread(self._rows.write, digest, rows)
         except OSError as error:
             self._facts.fail("ledger rows", f"{self._rows.path}: {error.strerror}")
+
+    def _journal_hash(self, ledger: Path) -> str | None:
+        """Return the hash after the last line of the ledger's journal; None without one."""
+        try:
+            return journal_end(ledger).hash or None
+        except OSError as error:
+            self._facts.fail("ledger journal", f"{ledger}: {error.strerror}")
+            return None
 
     def _read(self, digest: str) -> dict[str, bytes] | None:
         try:

@@ -19,6 +19,7 @@ from agent.runtime.ledger_rows import LedgerRows
 from agent.runtime.revision import checked_out, commit
 from agent.runtime.setup import load_setup
 from agent.site.curtailment.orders import read_order
+from agent.site.ledger.file import journal_end, journal_path
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ async def test_the_ledger_is_told_when_it_changed(site: Site) -> None:
         await process.watch(STEP_S)
         other_place = rows[1].replace("C1-R01,", "C9-R09,", 1)
         ledger.write_text(head + "".join([rows[0], other_place, *rows[2:9]]), encoding="utf-8")
+        journal_path(ledger).write_text('{"at":"2025-11-20T21:36:00+00:00","change":"made"}\n', encoding="utf-8")
         await process.agent.reload()
         await process.agent.facts.tick()
     ledger.write_text(head + "".join([rows[0].replace("127.31.0.1", "127.31.9.9"), *rows[1:]]), encoding="utf-8")
@@ -93,6 +95,8 @@ async def test_the_ledger_is_told_when_it_changed(site: Site) -> None:
     counts = [(each["added_count"], each["removed_count"], each["changed_count"]) for each in told]
     assert [each["before"] for each in told] == [None, told[0]["digest"], told[1]["digest"]]
     assert [each["units"] for each in told] == [10, 9, 10]
+    # What `hashsight ledger verify` holds the journal against.
+    assert [each["journal"] for each in told] == [None, journal_end(ledger).hash, journal_end(ledger).hash]
     assert told[0]["deployed_hs"] == pytest.approx(site.farm.deployed_hs)
     # Another address is no change of what is deployed.
     assert lists == [
