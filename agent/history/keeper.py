@@ -8,7 +8,7 @@ Failures are counted, and logged when they change.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from agent.errors import HistoryError
 from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.future import SetAside
+from agent.history.heads import Heads, key_file
 from agent.history.health import Health
 from agent.history.minutes import Minute, Row, Values
 from agent.history.state_changes import Change
@@ -55,6 +56,8 @@ class History:
         zone: The time zone of its calendar months, by IANA name.
         keep_days: How long rows are kept, days.
         max_bytes: Target limit for the size of the file.
+        key_path: The file of the key that signs the chain's heads; None for the one beside the history.
+        version: Version of the agent's software, named by heads.
         wall: Returns Unix time, s.
 
     Attributes:
@@ -69,6 +72,8 @@ class History:
         zone: str,
         keep_days: float = KEEP_DAYS,
         max_bytes: int = MAX_BYTES,
+        key_path: Path | None = None,
+        version: str = "",
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
@@ -85,6 +90,16 @@ class History:
         self._thread: threading.Thread | None = None
         self._file: HistoryWriter | None = None
         self._unchecked = 0
+        self._heads = Heads(
+            path,
+            key_path=key_path or key_file(path),
+            site=site,
+            zone=zone,
+            version=version,
+            health=self.health,
+            wall=wall,
+        )
+        self._said: tuple[Mapping[str, str], Mapping[str, int]] = ({}, {})
 
     def record_site(self, row: Row) -> None:
         """Queue one row of the site for the next `flush`."""
@@ -181,6 +196,9 @@ class History:
             is_last = self._is_stopping
             self.flush()
             if is_last:
+                if self._file is not None:
+                    self._heads.stopped(self._file)
+                    self._say()
                 return
             self._wanted.wait(timeout=RETRY_S if self.health.pending or self._repairs or self._credits else None)
             self._wanted.clear()
@@ -236,6 +254,10 @@ class History:
             self.health.pending = len(self._pending)
         self.health.written += len(batch) + len(repairs) + len(credits_)
         self._note(file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes))
+        self.health.doubts["altered"] += file.altered
+        file.altered = 0
+        self._heads.written(file)
+        self._say()
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1
         if self._unchecked >= CHECK_EVERY:
@@ -244,13 +266,33 @@ class History:
 
     def _open(self) -> HistoryWriter:
         try:
-            file = write_history(self.path)
+            file = self._claimed(write_history(self.path))
         except HistoryError as error:
             if error.reason != "damaged":
                 raise
             self.health.errors["damaged"] += 1
-            return self._replace_damaged(error)
-        return self._claimed(file)
+            file = self._replace_damaged(error)
+        try:
+            self._heads.opened(file)
+        except BaseException:
+            file.close()
+            raise
+        self._say()
+        return file
+
+    def _say(self) -> None:
+        """Log what changed about the chain's heads."""
+        troubles, doubts = dict(self.health.head_troubles), dict(self.health.doubts)
+        troubles_before, doubts_before = self._said
+        for part in sorted(troubles.keys() | troubles_before.keys()):
+            if part not in troubles:
+                log.info("history heads are kept again", part=part)
+            elif troubles[part] != troubles_before.get(part):
+                log.error("history heads cannot be kept", part=part, error=troubles[part])
+        for reason, times in doubts.items():
+            if times > doubts_before.get(reason, 0):
+                log.error("history is in doubt", reason=reason, file=str(self.path), times=times)
+        self._said = troubles, doubts
 
     def _claimed(self, file: HistoryWriter) -> HistoryWriter:
         try:
@@ -271,6 +313,7 @@ class History:
         aside = move_aside(self.path, now=self._wall())
         file = self._claimed(write_history(self.path))
         rows = file.salvage(aside)
+        file.write(facts=[self._heads.salvaged(rows, aside)])
         log.error("history was damaged and begins anew", error=str(error), kept=str(aside), rows_taken_over=rows)
         return file
 

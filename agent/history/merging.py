@@ -16,9 +16,10 @@ from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from agent.errors import HistoryError
+from agent.history.chain.links import QUARTER_S
 from agent.history.minutes import COLUMNS, Values, merge
 from agent.history.reader import CHUNK, HistoryReader
-from agent.history.writer import QUARTER_S, HistoryWriter, is_sound
+from agent.history.writer import HistoryWriter, is_sound
 
 ALWAYS = 1e12
 _IDENTIFYING = tuple(map(COLUMNS.index, ("at", "span_s", "watched_s", "operating_hs", "known_hs")))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.errors import HistoryError
 from agent.files.sqlite import connect
-from agent.history.chain.file import Base, read_base, read_heads, read_links
+from agent.history.chain.file import Base, read_base, read_facts, read_heads, read_links
 from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import Fact, Link, LinkKind, fact_of
 from agent.history.credits import PoolCredit, read_credits
@@ -236,6 +236,17 @@ class HistoryReader:
         """Return where the kept chain begins, as `agent.history.chain.file.read_base`."""
         with self._well_formed():
             return read_base(self._connection, start)
+
+    def last_head(self) -> SignedHead | None:
+        """Return the latest head; None before the first."""
+        with self._well_formed():
+            (seq,) = self._connection.execute("SELECT MAX(seq) FROM heads").fetchone()
+            return None if seq is None else next(read_heads(self._connection, seq - 1))
+
+    def chain_facts(self, *kinds: str) -> Iterator[Fact]:
+        """Yield the chain's facts of some kinds in the order of their links."""
+        with self._well_formed():
+            yield from read_facts(self._connection, *kinds)
 
     @contextmanager
     def _well_formed(self) -> Iterator[None]:

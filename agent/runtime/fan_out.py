@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+from agent import __version__
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.prometheus.store import Metrics
 from agent.history.keeper import History
@@ -196,5 +197,7 @@ def recorder_of(setup: Setup) -> Recorder | None:
         zone=site.zone.key,
         keep_days=kept.keep_days,
         max_bytes=int(kept.max_mb * 1e6),
+        key_path=kept.key_path(setup.path),
+        version=__version__,
     )
     return Recorder(history, interval_s=setup.config.poll.interval_s)

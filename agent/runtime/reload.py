@@ -16,6 +16,7 @@ FIXED_KEYS = (
     "api.state_file",
     "history.keep",
     "history.file",
+    "history.key_file",
     "history.keep_days",
     "history.max_mb",
     "snapshot.keep",

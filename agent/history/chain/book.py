@@ -9,14 +9,17 @@ again and hashed. So no way of writing can go around the chain, and what it says
 import sqlite3
 from collections.abc import Iterable
 
+from agent.history.chain.file import read_facts, read_heads
 from agent.history.chain.links import (
     CHAIN_FORMAT,
+    DAY_S,
     FIRST_HASH,
     HOUR_S,
     Fact,
     Link,
     LinkKind,
     fact_body,
+    fact_of,
     next_hash,
 )
 from agent.history.chain.rows import changes_digest, containers_digest, credits_digest, owners_digest, site_digest
@@ -33,6 +36,15 @@ _WATCHED = (
 )
 _NOTED = {table: what for table, what, _ in _WATCHED}
 _ADD = "INSERT INTO chain (seq, kind, at, digest, containers, body) VALUES (?, ?, ?, ?, ?, ?)"
+LASTING = frozenset({"altered", "anchor", "key", "merged", "restored"})
+"""Facts that are kept however old they are."""
+
+# The last links of hours with states or windows, up to a link, where none came later and the hour is not empty.
+_LEFT = """
+    SELECT kind, at, digest FROM (
+        SELECT kind, at, digest, MAX(seq) AS seq FROM chain WHERE kind IN (?, ?) GROUP BY kind, at
+    ) WHERE digest IS NOT NULL AND seq <= ? ORDER BY seq
+"""
 _SET_HASH = "INSERT INTO facts (name, value) VALUES ('chain', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
@@ -103,6 +115,65 @@ class ChainBook:
         for fact in facts:
             self._add_fact(fact)
         self._connection.execute(_SET_HASH, (self.hash,))
+
+    def add_fact(self, fact: Fact) -> None:
+        """Append a fact at once, within a transaction, before the links of what that touched."""
+        self._add_fact(fact)
+
+    @property
+    def name(self) -> str:
+        """The chain's name: the random one of its first fact; empty before that."""
+        genesis = next(read_facts(self._connection, "genesis"), None)
+        return "" if genesis is None else str(genesis.body.get("chain", ""))
+
+    def cut(self, at: int, *, now: int) -> bool:
+        """Drop links of rows that are gone, up to a signed head, which becomes the base; returns True if it did.
+
+        Facts of the dropped part that still say something are appended again, and so are links of states and of pools'
+        windows that are still kept. A fact `cut` names the new base.
+
+        Args:
+            at: Every row of site, containers and owners begins at this Unix time or later, s.
+            now: Unix time, s. A link far ahead of it is one that a wrong clock left; it keeps nothing.
+        """
+        (kept,) = self._connection.execute(
+            "SELECT MIN(seq) FROM chain WHERE at >= ? AND at < ? AND kind <> ?", (at, now + DAY_S, LinkKind.FACT)
+        ).fetchone()
+        base, first = self._connection.execute(
+            "SELECT (SELECT MAX(seq) FROM heads WHERE signature IS NOT NULL AND seq < ?), (SELECT MIN(seq) FROM chain)",
+            (kept or 0,),
+        ).fetchone()
+        if base is None or first is None or base < first:
+            return False
+        head = next(read_heads(self._connection, base - 1, base))
+        for fact in self._facts_to_keep(base):
+            self._add_fact(fact)
+        for kind, moment, digest in self._connection.execute(
+            _LEFT, (LinkKind.CHANGES, LinkKind.CREDITS, base)
+        ).fetchall():
+            self._add(Link(self.seq + 1, LinkKind(kind), moment, digest))
+        (links,) = self._connection.execute("SELECT COUNT(*) FROM chain WHERE seq <= ?", (base,)).fetchone()
+        cut = {"seq": head.head.seq, "hash": head.head.hash, "links": links, "before": at}
+        self._add_fact(Fact("cut", now, cut))
+        self._connection.execute("DELETE FROM chain WHERE seq <= ?", (base,))
+        self._connection.execute("DELETE FROM heads WHERE seq < ?", (base,))
+        return True
+
+    def _facts_to_keep(self, base: int) -> Iterable[Fact]:
+        """Return the facts up to a link that still hold: the latest of each name, and all of `LASTING`."""
+        latest: dict[str, Fact] = {}
+        lasting = []
+        later: set[str] = set()
+        query = "SELECT seq, at, body FROM chain WHERE body IS NOT NULL AND kind = ? ORDER BY seq"
+        for seq, at, body in self._connection.execute(query, (LinkKind.FACT,)):
+            fact = fact_of(at, body)
+            if seq > base:
+                later.add(fact.kind)
+            elif fact.kind in LASTING:
+                lasting.append(fact)
+            else:
+                latest[fact.kind] = fact
+        return [*(fact for kind, fact in latest.items() if kind not in later), *lasting]
 
     def compacted(self, start: int, end: int) -> None:
         """Append the link of containers' means in the place of their rows that begin in [start, end)."""

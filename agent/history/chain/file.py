@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from agent.history.chain.heads import SignedHead, head_of_text
-from agent.history.chain.links import DIGEST_BYTES, FIRST_HASH, Link, LinkKind
+from agent.history.chain.links import DIGEST_BYTES, FIRST_HASH, QUARTER_S, Fact, Link, LinkKind, fact_of, next_hash
 
 _KINDS = frozenset(LinkKind)
 
@@ -92,3 +92,83 @@ def read_base(connection: sqlite3.Connection, start: float | None = None) -> Bas
     (seq,) = connection.execute(query, (touched, touched, base.seq)).fetchone()
     head = None if seq is None else next(read_heads(connection, seq - 1, seq))
     return base if head is None else Base(head.head.seq, head.head.hash)
+
+
+def hash_at(connection: sqlite3.Connection, seq: int) -> str | None:
+    """Return the hash of a link, computed from the head before it; None before the base and behind the end.
+
+    Raises:
+        ValueError: The links or heads before it are none that an agent writes.
+    """
+    base = read_base(connection)
+    (last,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
+    if not base.seq <= seq <= last:
+        return None
+    (nearest,) = connection.execute("SELECT MAX(seq) FROM heads WHERE seq <= ?", (seq,)).fetchone()
+    head = None if nearest is None or nearest < base.seq else next(read_heads(connection, nearest - 1, nearest))
+    found, number = base[::-1] if head is None else (head.head.hash, head.head.seq)
+    with closing(read_links(connection, number)) as links:
+        for link in links:
+            if link.seq > seq:
+                break
+            found = next_hash(found, link)
+    return found
+
+
+def read_facts(connection: sqlite3.Connection, *kinds: str) -> Iterator[Fact]:
+    """Yield the chain's facts of some kinds in the order of their links.
+
+    Raises:
+        ValueError: A link is no fact.
+    """
+    query = "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? ORDER BY seq"
+    with closing(connection.execute(query, (LinkKind.FACT,))) as found:
+        for at, body in found:
+            # Most facts are of other kinds, so that a look at the text saves decoding them.
+            if any(f'"fact":"{kind}"' in body for kind in kinds):
+                fact = fact_of(at, body)
+                if fact.kind in kinds:
+                    yield fact
+
+
+def containers_in_force(connection: sqlite3.Connection, start: int) -> dict[int, bytes]:
+    """Return, by minute, the digests in force of the containers' rows of a quarter of an hour that was not compacted.
+
+    Args:
+        connection: The history.
+        start: When the quarter begins, Unix time, s.
+    """
+    latest: dict[int, tuple[int, bytes | None]] = {}
+    compacted = 0
+    for seq, kind, at, digest in connection.execute(
+        "SELECT seq, kind, at, containers FROM chain WHERE at >= ? AND at < ? AND kind IN (?, ?) ORDER BY seq",
+        (start, start + QUARTER_S, LinkKind.MINUTE, LinkKind.COMPACTED),
+    ):
+        latest[at] = seq, digest
+        if kind == LinkKind.COMPACTED:
+            compacted = seq
+    return {
+        at: digest
+        for at, (seq, digest) in latest.items()
+        if digest is not None and (seq >= compacted) and not _is_dropped(connection, seq, at)
+    }
+
+
+def _is_dropped(connection: sqlite3.Connection, seq: int, at: int) -> bool:
+    query = "SELECT 1 FROM chain WHERE body = 'containers' AND kind = ? AND at > ? AND seq > ? LIMIT 1"
+    return connection.execute(query, (LinkKind.DROPPED, at, seq)).fetchone() is not None
+
+
+def digests_had(connection: sqlite3.Connection, at: int, table: str) -> set[bytes]:
+    """Return all digests that a minute's row of the site ever had, or its rows of containers.
+
+    Args:
+        connection: The history.
+        at: The minute, Unix time, s.
+        table: ``site`` or ``containers``.
+    """
+    place = 0 if table == "site" else 1
+    links = connection.execute(
+        "SELECT digest, containers FROM chain WHERE at = ? AND kind = ?", (at, LinkKind.MINUTE)
+    ).fetchall()
+    return {link[place] for link in links if link[place] is not None}

@@ -31,7 +31,9 @@ import msgspec
 CHAIN_FORMAT = 1
 FIRST_HASH = "0" * 64
 DIGEST_BYTES = 16
+DAY_S = 86_400
 HOUR_S = 3600
+QUARTER_S = 900
 
 
 class LinkKind(IntEnum):

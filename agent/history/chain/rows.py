@@ -1,8 +1,14 @@
-"""Digests of the rows of one moment, as they are in the file. Pure but for the connection it is given."""
+"""Digests of the rows of one moment, as they are in the file. Pure but for the connection it is given.
+
+The tables are read, not the views for people: a view that was changed cannot hide a row from its digest.
+"""
 
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
 
 import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from agent.history.chain.links import HOUR_S, digest_of
 from agent.history.export import change_line, container_line, row_line
@@ -12,6 +18,31 @@ from agent.history.state_changes import Change
 _NAMES = ", ".join(COLUMNS)
 
 
+class Found(NamedTuple):
+    """The digest of rows of one time, as they are in the file.
+
+    Attributes:
+        at: Unix time of the minute, the quarter or the hour, s.
+        digest: Of its rows; empty if no agent could have written them.
+    """
+
+    at: int
+    digest: bytes | None
+
+
+# Joined in this order, so that rows come in the order of their key.
+_GROUPS = {
+    "containers": f"SELECT name, {_NAMES} FROM containers CROSS JOIN names ON id = container WHERE {{}}",
+    "owners": f"SELECT name, {_NAMES} FROM owners CROSS JOIN names ON id = owner WHERE {{}}",
+}
+_CHANGES = (
+    "SELECT units.name, states.name, whys.name, since, until FROM changes"
+    " CROSS JOIN names AS units ON units.id = unit CROSS JOIN names AS states ON states.id = state"
+    " CROSS JOIN names AS whys ON whys.id = why WHERE {}"
+)
+_CREDITS = "SELECT account, start, window_s, credited_hs, fetched FROM pool_credits WHERE {}"
+
+
 def site_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
     """Return the digest of the site's row of a minute; None if there is none."""
     return digest_of(map(row_line, connection.execute(f"SELECT {_NAMES} FROM site WHERE at = ?", (at,))))
@@ -19,38 +50,76 @@ def site_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
 
 def containers_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
     """Return the digest of all containers' rows that begin at a Unix time, by name."""
-    return _groups_digest(connection, "container", at)
+    return groups_digest(connection.execute(_GROUPS["containers"].format("at = ?"), (at,)))
 
 
 def owners_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
     """Return the digest of all owners' rows that begin at a Unix time, by name."""
-    return _groups_digest(connection, "owner", at)
+    return groups_digest(connection.execute(_GROUPS["owners"].format("at = ?"), (at,)))
 
 
-def _groups_digest(connection: sqlite3.Connection, group: str, at: int) -> bytes | None:
-    found = connection.execute(
-        f"SELECT {group}_name, {_NAMES} FROM {group}_rows WHERE at = ? ORDER BY {group}_name", (at,)
-    )
-    return digest_of(container_line(name, values) for name, *values in found)
+def groups_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
+    """Return the digest of rows of containers or owners of one time; each is its name and the values."""
+    by_name = sorted(rows, key=lambda row: row[0].encode())
+    return digest_of(container_line(name, values) for name, *values in by_name)
 
 
 def changes_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
     """Return the digest of all states that began within an hour, by their beginning and unit."""
-    found = connection.execute(
-        "SELECT unit, state, why, since, until FROM unit_changes WHERE since >= ? AND since < ? ORDER BY since, unit",
-        (hour, hour + HOUR_S),
-    )
+    return states_digest(connection.execute(_CHANGES.format("since >= ? AND since < ?"), (hour, hour + HOUR_S)))
+
+
+def states_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
+    """Return the digest of states; each is its unit, state, reason, beginning and end."""
+    by_beginning = sorted(rows, key=lambda row: (row[3], row[0].encode()))
     return digest_of(
         change_line(Change(unit_id=unit, state=state, why=why, since=since, until=until))
-        for unit, state, why, since, until in found
+        for unit, state, why, since, until in by_beginning
     )
 
 
 def credits_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
     """Return the digest of all windows of pools that began within an hour, by account, beginning and length."""
-    found = connection.execute(
-        "SELECT account, start, window_s, credited_hs, fetched FROM pool_credits WHERE start >= ? AND start < ?"
-        " ORDER BY account, start, window_s",
-        (hour, hour + HOUR_S),
-    )
-    return digest_of(f"{','.join(map(repr, row))}\n" for row in found)
+    return windows_digest(connection.execute(_CREDITS.format("start >= ? AND start < ?"), (hour, hour + HOUR_S)))
+
+
+def windows_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
+    """Return the digest of windows of pools; each is its account, beginning, length, credit and time of reading."""
+    by_account = sorted(rows, key=lambda row: (row[0].encode(), *row[1:3]))
+    return digest_of(f"{','.join(map(repr, row))}\n" for row in by_account)
+
+
+def digests_of_site(connection: sqlite3.Connection, start: int, end: int) -> Iterator[Found]:
+    """Yield the site's minutes of [start, end), oldest first, each with the digest of its row."""
+    rows = connection.execute(f"SELECT {_NAMES} FROM site WHERE at >= ? AND at < ? ORDER BY at", (start, end))
+    yield from _grouped(rows, 0, lambda rows: digest_of(map(row_line, rows)))
+
+
+def digests_of_groups(connection: sqlite3.Connection, table: str, start: int, end: int) -> Iterator[Found]:
+    """Yield the times of [start, end) of `containers` or `owners`, oldest first, each with the digest of its rows."""
+    query = f"{_GROUPS[table].format('at >= ? AND at < ?')} ORDER BY at"
+    yield from _grouped(connection.execute(query, (start, end)), 1, groups_digest)
+
+
+def digests_of_changes(connection: sqlite3.Connection, start: int, end: int) -> Iterator[Found]:
+    """Yield the hours of [start, end) in which states began, oldest first, each with their digest."""
+    rows = connection.execute(f"{_CHANGES.format('since >= ? AND since < ?')} ORDER BY since", (start, end))
+    yield from _grouped(rows, 3, states_digest, step=HOUR_S)
+
+
+def digests_of_credits(connection: sqlite3.Connection, start: int, end: int) -> Iterator[Found]:
+    """Yield the hours of [start, end) in which windows of pools began, oldest first, each with their digest."""
+    rows = connection.execute(f"{_CREDITS.format('start >= ? AND start < ?')} ORDER BY start", (start, end))
+    yield from _grouped(rows, 1, windows_digest, step=HOUR_S)
+
+
+def _grouped(
+    rows: Iterable[Sequence[Any]], place: int, digest: Callable[[Iterable[Sequence[Any]]], bytes | None], step: int = 1
+) -> Iterator[Found]:
+    """Yield the digest of rows of the same time, which is in a column, rounded down to steps."""
+    for at, group in groupby(rows, key=lambda row: int(row[place] // step) * step):
+        try:
+            yield Found(at, digest(list(group)))
+        except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+            # A text where a number belongs, or a time that no calendar has: no agent's.
+            yield Found(at, b"")
