@@ -102,7 +102,9 @@ def altered_aside(connection: sqlite3.Connection, now: float, *, keep_s: float) 
     were ended in the same moment, so that no digest is of what is kept of them.
 
     Args:
-        connection, now, keep_s: As of `bring_back`, which is called afterwards.
+        connection: The history, in a transaction.
+        now: Unix time, s.
+        keep_s: As of `bring_back`, which is called afterwards.
     """
     if not is_some_aside(connection):
         return []

@@ -1,7 +1,7 @@
 """The keeper's heads: signed at the start, each hour, each day and at the stop, and kept beside the history as well.
 
-Three files stand beside the history: the key, a log of the heads of starts, days and stops, and the latest head. The log
-and the latest head say after a restart whether the history is the one that was written last, or an older copy of it.
+Three files stand beside the history: the key, a log of the heads of starts, days and stops, and the latest head. After
+a restart they say whether the history is the one that was written last, or an older copy of it.
 Nothing here keeps rows from being written: a failure is a trouble, and heads are unsigned meanwhile.
 """
 
@@ -73,7 +73,7 @@ class Heads:
         self._hour: int | None = None
 
     def opened(self, file: HistoryWriter) -> None:
-        """Begin with a history that was just opened: its key, what is known of it elsewhere, and the head of a start."""
+        """Begin with a history that was just opened: its key, what is known of it, and the head of a start."""
         self._chain, self._day, self._hour = "", None, None
         with self._tried("head"):
             self._chain = file.chain_name
@@ -122,7 +122,7 @@ class Heads:
                 file.write(facts=[Fact(reason, int(self._wall()), {**said, "known_at": head.at, **body})])
 
     def fits(self, file: HistoryWriter, known: Head) -> bool | None:
-        """Return True if a head is one of this history, False if it is not, None if it is of links that were dropped."""
+        """Return True if a head is one of this history, False if it is not, None if its links were dropped."""
         if known.chain != self._chain:
             return any(
                 fact.body.get("known_chain") == known.chain
@@ -189,12 +189,7 @@ class Heads:
 
     def _take_anchors(self, file: HistoryWriter) -> None:
         with self._tried("anchor"):
-            for path, anchor in requested_anchors(self._path):
-                if anchor is None:
-                    raise HistoryError("damaged", f"{path}: no request for an anchor; move it away")
-                if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
-                    file.write(facts=[anchor.fact])
-                path.unlink()
+            take_anchors(file)
 
     def _add(self, file: HistoryWriter, kind: HeadKind) -> None:
         """Make a head and keep it: in the history, and one that is not an hour's in the log."""
@@ -243,6 +238,21 @@ class Heads:
             self._health.head_troubles[what] = str(error)
         else:
             self._health.head_troubles.pop(what, None)
+
+
+def take_anchors(file: HistoryWriter) -> None:
+    """Record the anchors that are requested beside a history, then delete their requests.
+
+    Raises:
+        HistoryError: It could not be written, or a file beside it is no request.
+        OSError: A request could not be read or deleted.
+    """
+    for path, anchor in requested_anchors(file.path):
+        if anchor is None:
+            raise HistoryError("damaged", f"{path}: no request for an anchor; move it away")
+        if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
+            file.write(facts=[anchor.fact])
+        path.unlink()
 
 
 def key_body(key: PublicKey) -> Mapping[str, str]:

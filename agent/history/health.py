@@ -14,10 +14,10 @@ HEAD_PARTS = ("key", "head", "log", "latest", "anchor")
 DOUBTS = ("restored", "rolled_back", "forked", "other_key", "new_key", "altered")
 """What speaks against the chain.
 
-``restored``: the history is older than, or another than, the heads beside it say. ``rolled_back``: the same, said by the
-head that a broker retained. ``forked``: another history has the same link with another hash under the same key.
-``other_key``: another key signs for this site. ``new_key``: the key in the chain is gone. ``altered``: rows were not those
-that had been written when they were compacted, or came back.
+``restored``: the history is older than, or another than, the heads beside it say. ``rolled_back``: the same, said by
+the head that a broker retained. ``forked``: another history has the same link with another hash under the same key.
+``other_key``: another key signs for this site. ``new_key``: the key in the chain is gone. ``altered``: rows were not
+those that had been written when they were compacted, or came back.
 """
 
 
