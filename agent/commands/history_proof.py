@@ -221,7 +221,7 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
         yield "not signed: no head carries a signature that holds"
     else:
         if verdict.is_key_given:
-            by = f"key {verdict.signed.key}, {', '.join(map(str, given or [files.public]))}"
+            by = f"key {verdict.signed.key}, {', '.join(map(str, given or filter(None, [files.public])))}"
         else:
             by = f"key {verdict.signed.key}, known from the history alone: give --key"
         yield f"signed up to link {verdict.signed.seq:,}, {_moment(verdict.signed.at, zone)} ({visible(by)})"

@@ -152,8 +152,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
         "CREATE INDEX chain_facts ON chain (at) WHERE body IS NOT NULL",
-        # A minute's digest in force is looked up by its time: before a compaction, and to verify a period.
-        "CREATE INDEX chain_at ON chain (at)",
         """
         CREATE TABLE heads (
             seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL, signature BLOB

@@ -56,6 +56,7 @@ _ADD_HEAD = (
     " SET at = excluded.at, body = excluded.body, signature = excluded.signature"
     " WHERE excluded.signature IS NOT NULL OR heads.signature IS NULL"
 )
+_DROP_HEADS = 'DELETE FROM heads WHERE at < ? AND seq >= (SELECT MIN(seq) FROM chain) AND body LIKE \'%"kind":"hour"%\''
 _AGED = ("site", "containers", "owners")
 _LAST_DROPPED = "SELECT at FROM chain WHERE body = 'site' AND kind = 5 ORDER BY seq DESC LIMIT 1"
 _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -103,9 +104,14 @@ class HistoryWriter(HistoryReader):
             self._connection.execute(_ADD_HEAD, (head.seq, head.at, head.text, signed.signature))
 
     def cut_chain(self, *, now: float) -> bool:
-        """Drop the chain's links of rows that were deleted for their age, up to a signed head; True if it did."""
+        """Drop the chain's links of rows that were deleted for their age, up to a signed head; True if it did.
+
+        Heads of hours are dropped after `MINUTES_KEPT_DAYS`; those of days stay.
+        """
         if self._chain is None:
             return False
+        with self._transaction():
+            self._connection.execute(_DROP_HEADS, (now - MINUTES_KEPT_DAYS * DAY_S,))
         found = self._connection.execute(_LAST_DROPPED).fetchone()
         if found is None:
             return False

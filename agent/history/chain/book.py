@@ -9,7 +9,7 @@ again and hashed. So no way of writing can go around the chain, and what it says
 import sqlite3
 from collections.abc import Iterable
 
-from agent.history.chain.file import read_facts, read_heads
+from agent.history.chain.file import newest_minute, read_facts, read_heads
 from agent.history.chain.links import (
     CHAIN_FORMAT,
     DAY_S,
@@ -45,6 +45,7 @@ _LEFT = """
         SELECT kind, at, digest, MAX(seq) AS seq FROM chain WHERE kind IN (?, ?) GROUP BY kind, at
     ) WHERE digest IS NOT NULL AND seq <= ? ORDER BY seq
 """
+_FIRST_KEPT = "SELECT seq FROM chain WHERE at >= ? AND at < ? AND kind <> ? ORDER BY seq LIMIT 1"
 _SET_HASH = "INSERT INTO facts (name, value) VALUES ('chain', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
@@ -62,6 +63,7 @@ class ChainBook:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.seq, self.hash = 0, FIRST_HASH
+        self._newest = 0
         connection.execute("CREATE TEMP TABLE touched (what INTEGER, at INTEGER, PRIMARY KEY (what, at)) WITHOUT ROWID")
         for table, what, moment in _WATCHED:
             for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
@@ -79,6 +81,7 @@ class ChainBook:
         found = self._connection.execute("SELECT value FROM facts WHERE name = 'chain'").fetchone()
         (seq,) = self._connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
         self.seq, self.hash = int(seq), FIRST_HASH if found is None else str(found[0])
+        self._newest = newest_minute(self._connection)
 
     def begin(self) -> None:
         """Begin the chain, in a transaction: rows that are there already are sealed as they are found."""
@@ -105,7 +108,8 @@ class ChainBook:
             self._connection.execute("DELETE FROM touched")
         for at in sorted({*touched.get(_MINUTES, ()), *touched.get(_QUARTERS, ())}):
             digests = site_digest(self._connection, at), containers_digest(self._connection, at)
-            self._add(Link(self.seq + 1, LinkKind.MINUTE, at, *digests))
+            self._add(Link(self.seq + 1, LinkKind.MINUTE, at, *digests, None if at > self._newest else ""))
+            self._newest = max(self._newest, at)
         for at in touched.get(_OWNERS, ()):
             self._add(Link(self.seq + 1, LinkKind.OWNERS, at, owners_digest(self._connection, at)))
         for at in touched.get(_CHANGES, ()):
@@ -136,12 +140,10 @@ class ChainBook:
             at: Every row of site, containers and owners begins at this Unix time or later, s.
             now: Unix time, s. A link far ahead of it is one that a wrong clock left; it keeps nothing.
         """
-        (kept,) = self._connection.execute(
-            "SELECT MIN(seq) FROM chain WHERE at >= ? AND at < ? AND kind <> ?", (at, now + DAY_S, LinkKind.FACT)
-        ).fetchone()
+        kept = self._connection.execute(_FIRST_KEPT, (at, now + DAY_S, LinkKind.FACT)).fetchone()
         base, first = self._connection.execute(
             "SELECT (SELECT MAX(seq) FROM heads WHERE signature IS NOT NULL AND seq < ?), (SELECT MIN(seq) FROM chain)",
-            (kept or 0,),
+            kept or (0,),
         ).fetchone()
         if base is None or first is None or base < first:
             return False

@@ -155,8 +155,8 @@ class Holding:
             self._quarter, self._compacted = at - at % QUARTER_S, 0
         in_force: dict[str, tuple[int, bytes | None]] = {}
         for link in links:
-            for table, digest in _ABOUT.get(LinkKind(link.kind), ()):
-                in_force[table] = link.seq, getattr(link, digest)
+            for table, name in _ABOUT.get(LinkKind(link.kind), ()):
+                in_force[table] = link.seq, getattr(link, name)
             if link.kind == LinkKind.COMPACTED:
                 self._compacted = link.seq
         for table, (seq, digest) in in_force.items():

@@ -1,5 +1,7 @@
 """The chain as an open history file has it: where it begins, its links and heads, checked for form."""
 
+# ruff: noqa: S608 - conditions in queries are this module's own constants; values are parameters.
+
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +11,8 @@ from agent.history.chain.heads import SignedHead, head_of_text
 from agent.history.chain.links import DIGEST_BYTES, FIRST_HASH, QUARTER_S, Fact, Link, LinkKind, fact_of, next_hash
 
 _KINDS = frozenset(LinkKind)
+# A minute that was later than all before it.
+_IN_ORDER = "kind = 0 AND body IS NULL"
 
 
 class Base(NamedTuple):
@@ -107,11 +111,10 @@ def hash_at(connection: sqlite3.Connection, seq: int) -> str | None:
     (nearest,) = connection.execute("SELECT MAX(seq) FROM heads WHERE seq <= ?", (seq,)).fetchone()
     head = None if nearest is None or nearest < base.seq else next(read_heads(connection, nearest - 1, nearest))
     found, number = base[::-1] if head is None else (head.head.hash, head.head.seq)
-    with closing(read_links(connection, number)) as links:
-        for link in links:
-            if link.seq > seq:
-                break
-            found = next_hash(found, link)
+    for link in read_links(connection, number):
+        if link.seq > seq:
+            break
+        found = next_hash(found, link)
     return found
 
 
@@ -131,6 +134,39 @@ def read_facts(connection: sqlite3.Connection, *kinds: str) -> Iterator[Fact]:
                     yield fact
 
 
+def newest_minute(connection: sqlite3.Connection) -> int:
+    """Return the latest minute that has a link, Unix time, s; 0 without one."""
+    found = connection.execute(f"SELECT at FROM chain WHERE {_IN_ORDER} ORDER BY seq DESC LIMIT 1").fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def minutes_linked(connection: sqlite3.Connection, start: int, end: int) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """Yield the links of minutes of [start, end) in the order of their numbers: seq, at, and both digests.
+
+    Links of minutes that came later than all before are found by halving, the others in the index of facts.
+    """
+    low, high = connection.execute("SELECT COALESCE(MIN(seq), 1), COALESCE(MAX(seq), 0) + 1 FROM chain").fetchone()
+    query = f"SELECT seq, at, digest, containers FROM chain WHERE {_IN_ORDER} AND seq >= ? ORDER BY seq"
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute(f"{query} LIMIT 1", (middle,)).fetchone()
+        if found is not None and found[1] < start:
+            low = found[0] + 1
+        else:
+            high = middle
+    links = []
+    with closing(connection.execute(query, (low,))) as ordered:
+        for link in ordered:
+            if link[1] >= end:
+                break
+            links.append(link)
+    links += connection.execute(
+        "SELECT seq, at, digest, containers FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ?",
+        (LinkKind.MINUTE, start, end),
+    )
+    yield from sorted(links)
+
+
 def containers_in_force(connection: sqlite3.Connection, start: int) -> dict[int, bytes]:
     """Return, by minute, the digests in force of the containers' rows of a quarter of an hour that was not compacted.
 
@@ -138,19 +174,11 @@ def containers_in_force(connection: sqlite3.Connection, start: int) -> dict[int,
         connection: The history.
         start: When the quarter begins, Unix time, s.
     """
-    latest: dict[int, tuple[int, bytes | None]] = {}
-    compacted = 0
-    for seq, kind, at, digest in connection.execute(
-        "SELECT seq, kind, at, containers FROM chain WHERE at >= ? AND at < ? AND kind IN (?, ?) ORDER BY seq",
-        (start, start + QUARTER_S, LinkKind.MINUTE, LinkKind.COMPACTED),
-    ):
-        latest[at] = seq, digest
-        if kind == LinkKind.COMPACTED:
-            compacted = seq
+    latest = {at: (seq, digest) for seq, at, _, digest in minutes_linked(connection, start, start + QUARTER_S)}
     return {
         at: digest
         for at, (seq, digest) in latest.items()
-        if digest is not None and (seq >= compacted) and not _is_dropped(connection, seq, at)
+        if digest is not None and not _is_dropped(connection, seq, at)
     }
 
 
@@ -167,8 +195,5 @@ def digests_had(connection: sqlite3.Connection, at: int, table: str) -> set[byte
         at: The minute, Unix time, s.
         table: ``site`` or ``containers``.
     """
-    place = 0 if table == "site" else 1
-    links = connection.execute(
-        "SELECT digest, containers FROM chain WHERE at = ? AND kind = ?", (at, LinkKind.MINUTE)
-    ).fetchall()
-    return {link[place] for link in links if link[place] is not None}
+    place = 2 if table == "site" else 3
+    return {link[place] for link in minutes_linked(connection, at, at + 1) if link[place] is not None}  # type: ignore[misc]

@@ -56,7 +56,8 @@ class Link(NamedTuple):
         kind: Its kind.
         at: Unix time, s; its meaning is the kind's.
         digest, containers: Digests of rows; None where there are none.
-        body: The JSON of a fact, or the name of the deleted rows; None for other kinds.
+        body: The JSON of a fact, or the name of the deleted rows. None for other kinds, or empty for a minute that is
+            not later than all before it: the index of facts has such ones as well, so that every minute is found fast.
     """
 
     seq: int

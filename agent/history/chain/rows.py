@@ -61,7 +61,7 @@ def owners_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
 def groups_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
     """Return the digest of rows of containers or owners of one time; each is its name and the values."""
     by_name = sorted(rows, key=lambda row: row[0].encode())
-    return digest_of(container_line(name, values) for name, *values in by_name)
+    return digest_of(container_line(row[0], tuple(row[1:])) for row in by_name)
 
 
 def changes_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
@@ -92,7 +92,7 @@ def windows_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
 def digests_of_site(connection: sqlite3.Connection, start: int, end: int) -> Iterator[Found]:
     """Yield the site's minutes of [start, end), oldest first, each with the digest of its row."""
     rows = connection.execute(f"SELECT {_NAMES} FROM site WHERE at >= ? AND at < ? ORDER BY at", (start, end))
-    yield from _grouped(rows, 0, lambda rows: digest_of(map(row_line, rows)))
+    yield from _grouped(rows, 0, lambda rows: digest_of(row_line(tuple(row)) for row in rows))
 
 
 def digests_of_groups(connection: sqlite3.Connection, table: str, start: int, end: int) -> Iterator[Found]:
