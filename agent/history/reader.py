@@ -240,6 +240,14 @@ class HistoryReader:
         with self._well_formed():
             return read_base(self._connection, start)
 
+    @property
+    def chain_end(self) -> tuple[int, str]:
+        """Number of the last link of the chain, and its hash in hexadecimal as the file says."""
+        with HISTORY.translated(self.path):
+            (seq,) = self._connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
+            found = self._connection.execute("SELECT value FROM facts WHERE name = 'chain'").fetchone()
+        return int(seq), "" if found is None else str(found[0])
+
     def verify(
         self,
         *,
@@ -281,7 +289,7 @@ class HistoryReader:
             return None if seq is None else next(read_heads(self._connection, seq - 1))
 
     def chain_facts(self, *kinds: str) -> Iterator[Fact]:
-        """Yield the chain's facts of some kinds in the order of their links."""
+        """Yield the chain's facts of some kinds, or all, in the order of their links."""
         with self._well_formed():
             yield from read_facts(self._connection, *kinds)
 

@@ -4,7 +4,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any, NamedTuple
 
 from agent.history.chain.heads import SignedHead, head_of_text
@@ -34,16 +33,15 @@ def read_links(connection: sqlite3.Connection, after: int = 0) -> Iterator[Link]
         ValueError: A row is no link.
     """
     query = "SELECT seq, kind, at, digest, containers, body FROM chain WHERE seq > ? ORDER BY seq"
-    with closing(connection.execute(query, (after,))) as found:
-        for seq, kind, at, digest, containers, body in found:
-            if (
-                kind not in _KINDS
-                or not isinstance(at, int)
-                or not all(_is_digest(each) for each in (digest, containers))
-                or not (body is None or isinstance(body, str))
-            ):
-                raise ValueError(f"link {seq} of the chain is none that an agent writes")
-            yield Link(seq, LinkKind(kind), at, digest, containers, body)
+    for seq, kind, at, digest, containers, body in connection.execute(query, (after,)):
+        if (
+            kind not in _KINDS
+            or not isinstance(at, int)
+            or not all(_is_digest(each) for each in (digest, containers))
+            or not (body is None or isinstance(body, str))
+        ):
+            raise ValueError(f"link {seq} of the chain is none that an agent writes")
+        yield Link(seq, LinkKind(kind), at, digest, containers, body)
 
 
 def _is_digest(value: Any) -> bool:
@@ -56,18 +54,17 @@ def read_heads(connection: sqlite3.Connection, after: int = -1, until: int | Non
     Raises:
         ValueError: A row is no head.
     """
-    query = "SELECT seq, body, signature FROM heads WHERE seq > ? AND (? IS NULL OR seq <= ?) ORDER BY seq"
-    with closing(connection.execute(query, (after, until, until))) as found:
-        for seq, body, signature in found:
-            if not isinstance(body, str) or not (signature is None or isinstance(signature, str)):
-                raise ValueError(f"the head at link {seq} of the chain is none that an agent writes")
-            try:
-                head = head_of_text(body)
-            except ValueError as error:
-                raise ValueError(f"the head at link {seq} of the chain: {error}") from error
-            if head.seq != seq:
-                raise ValueError(f"the head at link {seq} of the chain names link {head.seq}")
-            yield SignedHead(head, signature)
+    query = "SELECT seq, at, body, signature FROM heads WHERE seq > ? AND (? IS NULL OR seq <= ?) ORDER BY seq"
+    for seq, at, body, signature in connection.execute(query, (after, until, until)):
+        if not isinstance(body, str) or not (signature is None or isinstance(signature, str)):
+            raise ValueError(f"the head at link {seq} of the chain is none that an agent writes")
+        try:
+            head = head_of_text(body)
+        except ValueError as error:
+            raise ValueError(f"the head at link {seq} of the chain: {error}") from error
+        if (head.seq, head.at) != (seq, at):
+            raise ValueError(f"the head at link {seq} of the chain names link {head.seq} and another time")
+        yield SignedHead(head, signature)
 
 
 def read_base(connection: sqlite3.Connection, start: float | None = None) -> Base:
@@ -119,19 +116,18 @@ def hash_at(connection: sqlite3.Connection, seq: int) -> str | None:
 
 
 def read_facts(connection: sqlite3.Connection, *kinds: str) -> Iterator[Fact]:
-    """Yield the chain's facts of some kinds in the order of their links.
+    """Yield the chain's facts of some kinds, or all, in the order of their links.
 
     Raises:
         ValueError: A link is no fact.
     """
     query = "SELECT at, body FROM chain WHERE body IS NOT NULL AND kind = ? ORDER BY seq"
-    with closing(connection.execute(query, (LinkKind.FACT,))) as found:
-        for at, body in found:
-            # Most facts are of other kinds, so that a look at the text saves decoding them.
-            if any(f'"fact":"{kind}"' in body for kind in kinds):
-                fact = fact_of(at, body)
-                if fact.kind in kinds:
-                    yield fact
+    for at, body in connection.execute(query, (LinkKind.FACT,)):
+        # Most facts are of other kinds, so that a look at the text saves decoding them.
+        if not kinds or any(f'"fact":"{kind}"' in body for kind in kinds):
+            fact = fact_of(at, body)
+            if not kinds or fact.kind in kinds:
+                yield fact
 
 
 def newest_minute(connection: sqlite3.Connection) -> int:
@@ -155,11 +151,10 @@ def minutes_linked(connection: sqlite3.Connection, start: int, end: int) -> Iter
         else:
             high = middle
     links = []
-    with closing(connection.execute(query, (low,))) as ordered:
-        for link in ordered:
-            if link[1] >= end:
-                break
-            links.append(link)
+    for link in connection.execute(query, (low,)):
+        if link[1] >= end:
+            break
+        links.append(link)
     links += connection.execute(
         "SELECT seq, at, digest, containers FROM chain WHERE body IS NOT NULL AND kind = ? AND at >= ? AND at < ?",
         (LinkKind.MINUTE, start, end),

@@ -37,7 +37,7 @@ class Walk:
     """One walk along a chain.
 
     Args:
-        verdict: Gets the findings.
+        verdict: Gets the findings; it names the chain already.
         base: Where the chain begins.
         keys: Public keys that may sign; empty to take those that the chain names.
         known: Heads that were kept elsewhere, each with the words for where.
@@ -121,9 +121,7 @@ class Walk:
         except ValueError as error:
             self._find(FindingKind.LINKS, f"link {link.seq} of the chain is {error}", link.at)
             return
-        if fact.kind == "genesis":
-            self._verdict.chain = str(fact.body.get("chain"))
-        elif fact.kind == "cut":
+        if fact.kind == "cut":
             self._cuts.append((fact.body.get("seq", 0), str(fact.body.get("hash"))))
         elif fact.kind == "key":
             self._has_key = True
