@@ -248,6 +248,9 @@ class CurtailmentSection(Section):
         return dates
 
 
+KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
 class HistorySection(Section):
     """The site's history on disk.
 
@@ -257,11 +260,13 @@ class HistorySection(Section):
         keep_days: Retention of rows, in days.
         max_mb: Above this size the oldest unit changes and container rows are deleted early; site rows never are.
         key_file: The private key that signs the chain's heads; default: beside the history. The agent makes it.
+        other_agents: Ids of keys of other agents of this site, such as a standby's, whose heads are no surprise.
     """
 
     keep: bool = True
     file: FilePath | None = None
     key_file: FilePath | None = None
+    other_agents: Annotated[tuple[KeyId, ...], Strict(strict=False)] = ()
     # Thirteen months: a month's statement can still be compared with the same month of the year before.
     keep_days: Annotated[int, between(1, 4000)] = 400
     max_mb: Annotated[int, between(16, 1_000_000)] = 2048

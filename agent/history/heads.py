@@ -6,7 +6,7 @@ Nothing here keeps rows from being written: a failure is a trouble, and heads ar
 """
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +49,7 @@ class Heads:
         site: The site's name.
         zone: The time zone of its days, by IANA name.
         version: Version of the agent's software.
+        other_agents: Ids of keys with which other agents of this site sign.
         health: Gets heads, doubts and troubles.
         wall: Returns Unix time, s.
     """
@@ -62,11 +63,14 @@ class Heads:
         zone: str,
         version: str,
         health: Health,
+        other_agents: Collection[str] = (),
         wall: Callable[[], float],
     ) -> None:
         self._path, self._key_path = path, key_path
         self._site, self._zone, self._version = site, zone, version
         self._health, self._wall = health, wall
+        self._other_keys = frozenset(other_agents)
+        self._doubted: set[tuple[str, str, str, int]] = set()
         self._key: SigningKey | None = None
         self._chain = ""
         self._day: str | None = None
@@ -79,6 +83,7 @@ class Heads:
             self._chain = file.chain_name
             self._take_key(file)
             last = file.last_head()
+            self._health.day_head = file.last_head(kind=HeadKind.DAY)
             self._day = None if last is None else last.head.day
             self._compare(file)
         self._add(file, HeadKind.START)
@@ -114,12 +119,43 @@ class Heads:
             known: The head.
             body: Further fields of the fact.
         """
-        self._health.doubts[reason] += 1
         head = known.head
+        # Once a run, however often a broker says it.
+        if (reason, head.chain, head.hash, head.seq) in self._doubted:
+            return
+        self._doubted.add((reason, head.chain, head.hash, head.seq))
+        self._health.doubts[reason] += 1
         said = {"known_chain": head.chain, "known_seq": head.seq, "known_hash": head.hash}
         with self._tried("head"):
             if not any(said.items() <= fact.body.items() for fact in file.chain_facts(reason)):
                 file.write(facts=[Fact(reason, int(self._wall()), {**said, "known_at": head.at, **body})])
+
+    def judge(self, file: HistoryWriter, known: SignedHead, *, by: str, is_retained: bool) -> None:
+        """Hold a head against the chain that a broker has of this site.
+
+        Args:
+            file: The history.
+            known: The head.
+            by: The broker's name.
+            is_retained: True if the broker had retained it; False for one that an agent published just now.
+        """
+        with self._tried("head"):
+            head = known.head
+            if head.site != self._site or known.signature is None or head.key in self._other_keys:
+                return
+            own = [key for fact in file.chain_facts("key") if (key := key_of(fact.body)) is not None]
+            key = next((each for each in own if each.id == head.key), None)
+            seq, hash_ = file.chain_end
+            if key is None:
+                # One fact a key is enough.
+                if not any(fact.body.get("key") == head.key for fact in file.chain_facts("other_key")):
+                    self.doubt(file, "other_key", known, key=head.key, known_by=by, seq=seq, hash=hash_)
+                else:
+                    self._health.doubts["other_key"] = max(1, self._health.doubts["other_key"])
+            elif known.is_signed_by(key) and self.fits(file, head) is False:
+                is_behind = is_retained and (head.chain != self._chain or head.seq > seq)
+                reason = "rolled_back" if is_behind else "forked"
+                self.doubt(file, reason, known, known_by=by, seq=seq, hash=hash_)
 
     def fits(self, file: HistoryWriter, known: Head) -> bool | None:
         """Return True if a head is one of this history, False if it is not, None if its links were dropped."""
@@ -129,9 +165,12 @@ class Heads:
                 for fact in file.chain_facts("merged", "restored", "salvaged")
             )
         found = file.hash_at(known.seq)
+        if found == known.hash:
+            return True
         if found is None and known.seq < file.chain_base().seq:
             return None
-        return found == known.hash
+        told = file.chain_facts("restored", "rolled_back")
+        return None if any(is_left(fact, known) for fact in told) else False
 
     def known(self) -> list[tuple[str, SignedHead]]:
         """Return the last head of the log and the latest one, as far as they can be read, each with its file's name."""
@@ -253,6 +292,20 @@ def take_anchors(file: HistoryWriter) -> None:
         if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
             file.write(facts=[anchor.fact])
         path.unlink()
+
+
+def is_left(fact: Fact, head: Head) -> bool:
+    """Return True if a fact says that the history which a head is of was left for an older copy."""
+    body = fact.body
+    return body.get("known_chain") == head.chain and body.get("seq", head.seq) < head.seq <= body.get("known_seq", 0)
+
+
+def key_of(body: Mapping[str, Any]) -> PublicKey | None:
+    """Return the key that a fact names; None for one that names none."""
+    try:
+        return PublicKey(base64.b64decode(str(body.get("public")), validate=True))
+    except ValueError:
+        return None
 
 
 def key_body(key: PublicKey) -> Mapping[str, str]:

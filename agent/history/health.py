@@ -58,3 +58,11 @@ class Health:
     head_errors: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(HEAD_PARTS, 0)))
     head_troubles: dict[str, str] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(DOUBTS, 0)))
+
+    @property
+    def chain_trouble(self) -> str | None:
+        """What speaks against the chain or keeps its heads from being kept, in words; None while nothing does."""
+        doubts = [reason.replace("_", " ") for reason, times in self.doubts.items() if times]
+        parts = [f"the history is in doubt: {', '.join(doubts)}"] if doubts else []
+        parts += (f"{part}: {trouble}" for part, trouble in self.head_troubles.copy().items())
+        return "; ".join(parts) or None

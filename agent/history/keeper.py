@@ -8,13 +8,14 @@ Failures are counted, and logged when they change.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 
 from agent.errors import HistoryError
+from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.future import SetAside
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 # Six hours of a site with 40 containers, or all changes when a fleet of 10,000 is curtailed; about 20 MB.
 MAX_PENDING = 20_000
+MAX_HEARD = 100
 RETRY_S = 30.0
 STOP_S = 2.0
 # Writes between two checks of the whole file: an hour at one a minute. A check takes a second at 400 days.
@@ -58,6 +60,7 @@ class History:
         max_bytes: Target limit for the size of the file.
         key_path: The file of the key that signs the chain's heads; None for the one beside the history.
         version: Version of the agent's software, named by heads.
+        other_agents: Ids of keys with which other agents of this site sign.
         wall: Returns Unix time, s.
 
     Attributes:
@@ -74,6 +77,7 @@ class History:
         max_bytes: int = MAX_BYTES,
         key_path: Path | None = None,
         version: str = "",
+        other_agents: Collection[str] = (),
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
@@ -84,6 +88,7 @@ class History:
         self._pending: deque[_Pending] = deque()
         self._repairs: dict[int, RepairEntry] = {}
         self._credits: dict[tuple[str, int, int], PoolCredit] = {}
+        self._heard: deque[tuple[SignedHead, str, bool]] = deque(maxlen=MAX_HEARD)
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._is_stopping = False
@@ -96,6 +101,7 @@ class History:
             site=site,
             zone=zone,
             version=version,
+            other_agents=other_agents,
             health=self.health,
             wall=wall,
         )
@@ -159,6 +165,18 @@ class History:
             while len(self._credits) > MAX_PENDING:
                 del self._credits[next(iter(self._credits))]
                 self.health.dropped += 1
+        self._wanted.set()
+
+    def hear_head(self, signed: SignedHead, by: str, is_retained: bool) -> None:  # noqa: FBT001  a callback's signature
+        """Queue a head that a broker has of this site, to be held against the chain.
+
+        Args:
+            signed: The head.
+            by: The broker's name.
+            is_retained: True if the broker had retained it; False for one that an agent published just now.
+        """
+        with self._lock:
+            self._heard.append((signed, by, is_retained))
         self._wanted.set()
 
     def waiting_credits(self) -> tuple[PoolCredit, ...]:
@@ -257,6 +275,10 @@ class History:
         self.health.doubts["altered"] += file.altered
         file.altered = 0
         self._heads.written(file)
+        while self._heard:
+            with self._lock:
+                signed, by, is_retained = self._heard.popleft()
+            self._heads.judge(file, signed, by=by, is_retained=is_retained)
         self._say()
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1

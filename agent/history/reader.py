@@ -14,7 +14,7 @@ from agent.files.signing import PublicKey
 from agent.files.sqlite import connect
 from agent.history.chain.file import Base, read_base, read_facts, read_heads, read_links
 from agent.history.chain.findings import Verdict
-from agent.history.chain.heads import SignedHead
+from agent.history.chain.heads import HeadKind, SignedHead
 from agent.history.chain.links import Fact, Link, LinkKind, fact_of
 from agent.history.chain.verifying import verify
 from agent.history.credits import PoolCredit, read_credits
@@ -281,11 +281,17 @@ class HistoryReader:
                 end=end,
             )
 
-    def last_head(self, *, is_signed: bool = False) -> SignedHead | None:
-        """Return the latest head, or the latest that carries a signature; None before the first."""
-        query = "SELECT MAX(seq) FROM heads WHERE signature IS NOT NULL OR NOT ?"
+    def last_head(self, *, is_signed: bool = False, kind: HeadKind | None = None) -> SignedHead | None:
+        """Return the latest head; None before the first.
+
+        Args:
+            is_signed: True for the latest that carries a signature.
+            kind: Only of this kind; None for any.
+        """
+        query = "SELECT MAX(seq) FROM heads WHERE (signature IS NOT NULL OR NOT ?) AND body LIKE ?"
+        wanted = "%" if kind is None else f'%"kind":"{kind}"%'
         with self._well_formed():
-            (seq,) = self._connection.execute(query, (is_signed,)).fetchone()
+            (seq,) = self._connection.execute(query, (is_signed, wanted)).fetchone()
             return None if seq is None else next(read_heads(self._connection, seq - 1))
 
     def chain_facts(self, *kinds: str) -> Iterator[Fact]:

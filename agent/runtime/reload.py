@@ -17,6 +17,7 @@ FIXED_KEYS = (
     "history.keep",
     "history.file",
     "history.key_file",
+    "history.other_agents",
     "history.keep_days",
     "history.max_mb",
     "snapshot.keep",

@@ -23,13 +23,21 @@ class Keeper:
     Args:
         path: The history file.
         at: Unix time at which the clock begins, s.
+        keep_days: How long rows are kept.
+        others: Ids of keys of other agents of the site.
     """
 
-    def __init__(self, path: Path, *, at: float = AT, key: Path | None = None, keep_days: float = 400) -> None:
+    def __init__(self, path: Path, *, at: float = AT, keep_days: float = 400, others: tuple[str, ...] = ()) -> None:
         self.path = path
         self.now = float(at)
         self.history = History(
-            path, site="alpha", zone="UTC", wall=lambda: self.now, version="1.0", key_path=key, keep_days=keep_days
+            path,
+            site="alpha",
+            zone="UTC",
+            wall=lambda: self.now,
+            version="1.0",
+            other_agents=others,
+            keep_days=keep_days,
         )
 
     def minute(self, *, containers: int = 2, is_owned: bool = False) -> None:
