@@ -13,7 +13,9 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FACTS_FILES = tuple(ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md", "pool-apis.md"))
+FACTS_FILES = tuple(
+    ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md", "pool-apis.md", "history-chain.md")
+)
 ASSUMPTIONS_FILE = ROOT / "docs" / "assumptions.md"
 SOURCES = sorted(path for package in ("agent", "simulators") for path in (ROOT / package).rglob("*.py"))
 CAPTURES = {

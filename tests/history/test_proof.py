@@ -581,3 +581,24 @@ def test_days_have_heads_of_their_own(path: Path) -> None:
         ("hour", 1500, "2025-10-02"),
     ]
     assert [signed.head.kind for _, signed in known(path)] == ["start", "day", "day", "latest"]
+
+
+def test_a_period_is_held_alone(whole: Path, tmp_path: Path) -> None:
+    """For a statement, rows outside the period are not looked at; a state that reaches into it is, and every link."""
+    path = copied(whole, tmp_path)
+    edited(path, f"UPDATE site SET operating_hs = deployed_hs WHERE at = {AT + 600}")
+    edited(path, f"UPDATE changes SET until = {AT + 7300} WHERE since < {AT + 60}")
+    edited(path, f"DELETE FROM containers WHERE at = {AT + 7140}")
+    edited(path, f"DELETE FROM owners WHERE at = {AT + 10800}")
+
+    def found(start: int, end: int) -> list[tuple[str, str, int]]:
+        with closing(read_history(path)) as reader:
+            findings = reader.verify(start=AT + start, end=AT + end).findings
+        return [
+            (finding.kind, finding.table, None if finding.start is None else finding.start - AT) for finding in findings
+        ]
+
+    assert found(0, 3600) == [("edited", "site", 600), ("edited", "changes", 0)]
+    assert found(3600, 7200) == [("deleted", "containers", 7140), ("edited", "changes", 0)]
+    assert found(7320, 10800) == []
+    assert found(7320, 10860) == [("deleted", "owners", 10800)]

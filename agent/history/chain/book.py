@@ -6,8 +6,10 @@ again and hashed. So no way of writing can go around the chain, and what it says
 
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
 
+import heapq
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from agent.history.chain.file import newest_minute, read_facts, read_heads
 from agent.history.chain.links import (
@@ -22,7 +24,19 @@ from agent.history.chain.links import (
     fact_of,
     next_hash,
 )
-from agent.history.chain.rows import changes_digest, containers_digest, credits_digest, owners_digest, site_digest
+from agent.history.chain.rows import (
+    FIRST,
+    LAST,
+    changes_digest,
+    containers_digest,
+    credits_digest,
+    digests_of_changes,
+    digests_of_credits,
+    digests_of_groups,
+    digests_of_site,
+    owners_digest,
+    site_digest,
+)
 from agent.history.export import FORMAT as ROWS_FORMAT
 
 _MINUTES, _QUARTERS, _CHANGES, _CREDITS, _OWNERS = range(5)
@@ -94,10 +108,42 @@ class ChainBook:
         ).fetchone()
         if rows:
             self._add_fact(Fact("found", int(last), {"rows": rows, "from": int(first), "until": int(last)}))
-        for table, what, moment in _WATCHED:
-            expression = moment.format(row=table)
-            self._connection.execute(f"INSERT OR IGNORE INTO touched SELECT DISTINCT {what}, {expression} FROM {table}")
+        self._add_all(self._links_found())
         self.seal()
+
+    def _links_found(self) -> Iterator[Link]:
+        """Yield links of all rows that are there, without numbers; reading in order is faster than one by one."""
+        both = heapq.merge(
+            ((found.at, found.digest, None) for found in digests_of_site(self._connection, FIRST, LAST)),
+            (
+                (found.at, None, found.digest)
+                for found in digests_of_groups(self._connection, "containers", FIRST, LAST)
+            ),
+            key=lambda each: each[0],
+        )
+        for at, group in groupby(both, key=lambda each: each[0]):
+            site, containers = None, None
+            for _, of_site, of_containers in group:
+                site, containers = site or of_site, containers or of_containers
+            yield Link(0, LinkKind.MINUTE, at, site, containers, None if at > self._newest else "")
+            self._newest = max(self._newest, at)
+        for kind, found in (
+            (LinkKind.OWNERS, digests_of_groups(self._connection, "owners", FIRST, LAST)),
+            (LinkKind.CHANGES, digests_of_changes(self._connection, FIRST, LAST)),
+            (LinkKind.CREDITS, digests_of_credits(self._connection, FIRST, LAST)),
+        ):
+            yield from (Link(0, kind, each.at, each.digest) for each in found)
+
+    def _add_all(self, links: Iterable[Link]) -> None:
+        """Append many links, numbered as they come."""
+
+        def numbered() -> Iterator[Link]:
+            for link in links:
+                own = link._replace(seq=self.seq + 1)
+                self.seq, self.hash = own.seq, next_hash(self.hash, own)
+                yield own
+
+        self._connection.executemany(_ADD, numbered())
 
     def seal(self, facts: Iterable[Fact] = ()) -> None:
         """Append links for all that this transaction touched, then for `facts`; call it last in a transaction."""

@@ -1,7 +1,7 @@
 """Heads: the hash of the chain at a moment, with the site, signed by the agent's key. Pure.
 
 A head's text is the canonical JSON of its fields (`links.canonical`), and its signature is Ed25519's of that text in
-UTF-8. Signed: RFC 8032, pure Ed25519, no context.
+UTF-8, without a context. Documented (D332).
 """
 
 from collections.abc import Mapping

@@ -7,13 +7,21 @@ The tables are read, not the views for people: a view that was changed cannot hi
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from agent.history.chain.links import HOUR_S, digest_of
+from agent.history.chain.links import DIGEST_BYTES, HOUR_S, digest_of
 from agent.history.export import change_line, container_line, row_line
 from agent.history.minutes import COLUMNS
 from agent.history.state_changes import Change
+
+FIRST, LAST = -(1 << 40), 1 << 40
+"""Unix times between which all rows begin, s."""
+
+Rows = Iterable[Sequence[Any]]
+NO_AGENTS = bytes(DIGEST_BYTES)
+"""The digest of rows that no agent could have written."""
 
 _NAMES = ", ".join(COLUMNS)
 
@@ -23,7 +31,7 @@ class Found(NamedTuple):
 
     Attributes:
         at: Unix time of the minute, the quarter or the hour, s.
-        digest: Of its rows; empty if no agent could have written them.
+        digest: Of its rows.
     """
 
     at: int
@@ -45,7 +53,7 @@ _CREDITS = "SELECT account, start, window_s, credited_hs, fetched FROM pool_cred
 
 def site_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
     """Return the digest of the site's row of a minute; None if there is none."""
-    return digest_of(map(row_line, connection.execute(f"SELECT {_NAMES} FROM site WHERE at = ?", (at,))))
+    return rows_digest(connection.execute(f"SELECT {_NAMES} FROM site WHERE at = ?", (at,)))
 
 
 def containers_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
@@ -58,18 +66,45 @@ def owners_digest(connection: sqlite3.Connection, at: int) -> bytes | None:
     return groups_digest(connection.execute(_GROUPS["owners"].format("at = ?"), (at,)))
 
 
-def groups_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
-    """Return the digest of rows of containers or owners of one time; each is its name and the values."""
-    by_name = sorted(rows, key=lambda row: row[0].encode())
-    return digest_of(container_line(row[0], tuple(row[1:])) for row in by_name)
-
-
 def changes_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
     """Return the digest of all states that began within an hour, by their beginning and unit."""
     return states_digest(connection.execute(_CHANGES.format("since >= ? AND since < ?"), (hour, hour + HOUR_S)))
 
 
-def states_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
+def credits_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
+    """Return the digest of all windows of pools that began within an hour, by account, beginning and length."""
+    return windows_digest(connection.execute(_CREDITS.format("start >= ? AND start < ?"), (hour, hour + HOUR_S)))
+
+
+def _whatever_they_hold(digest: Callable[[Rows], bytes | None]) -> Callable[[Rows], bytes | None]:
+    """Return a digest that is `NO_AGENTS` where an edited or damaged file holds what no row can."""
+
+    @wraps(digest)
+    def careful(rows: Rows) -> bytes | None:
+        try:
+            return digest(rows)
+        except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+            # A text where a number belongs, or a time that no calendar has.
+            return NO_AGENTS
+
+    return careful
+
+
+@_whatever_they_hold
+def rows_digest(rows: Rows) -> bytes | None:
+    """Return the digest of rows of the site."""
+    return digest_of(row_line(tuple(row)) for row in rows)
+
+
+@_whatever_they_hold
+def groups_digest(rows: Rows) -> bytes | None:
+    """Return the digest of rows of containers or owners of one time; each is its name and the values."""
+    by_name = sorted(rows, key=lambda row: row[0].encode())
+    return digest_of(container_line(row[0], tuple(row[1:])) for row in by_name)
+
+
+@_whatever_they_hold
+def states_digest(rows: Rows) -> bytes | None:
     """Return the digest of states; each is its unit, state, reason, beginning and end."""
     by_beginning = sorted(rows, key=lambda row: (row[3], row[0].encode()))
     return digest_of(
@@ -78,12 +113,8 @@ def states_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
     )
 
 
-def credits_digest(connection: sqlite3.Connection, hour: int) -> bytes | None:
-    """Return the digest of all windows of pools that began within an hour, by account, beginning and length."""
-    return windows_digest(connection.execute(_CREDITS.format("start >= ? AND start < ?"), (hour, hour + HOUR_S)))
-
-
-def windows_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
+@_whatever_they_hold
+def windows_digest(rows: Rows) -> bytes | None:
     """Return the digest of windows of pools; each is its account, beginning, length, credit and time of reading."""
     by_account = sorted(rows, key=lambda row: (row[0].encode(), *row[1:3]))
     return digest_of(f"{','.join(map(repr, row))}\n" for row in by_account)
@@ -92,7 +123,7 @@ def windows_digest(rows: Iterable[Sequence[Any]]) -> bytes | None:
 def digests_of_site(connection: sqlite3.Connection, start: int, end: int) -> Iterator[Found]:
     """Yield the site's minutes of [start, end), oldest first, each with the digest of its row."""
     rows = connection.execute(f"SELECT {_NAMES} FROM site WHERE at >= ? AND at < ? ORDER BY at", (start, end))
-    yield from _grouped(rows, 0, lambda rows: digest_of(row_line(tuple(row)) for row in rows))
+    yield from _grouped(rows, 0, rows_digest)
 
 
 def digests_of_groups(connection: sqlite3.Connection, table: str, start: int, end: int) -> Iterator[Found]:
@@ -113,13 +144,7 @@ def digests_of_credits(connection: sqlite3.Connection, start: int, end: int) -> 
     yield from _grouped(rows, 1, windows_digest, step=HOUR_S)
 
 
-def _grouped(
-    rows: Iterable[Sequence[Any]], place: int, digest: Callable[[Iterable[Sequence[Any]]], bytes | None], step: int = 1
-) -> Iterator[Found]:
+def _grouped(rows: Rows, place: int, digest: Callable[[Rows], bytes | None], step: int = 1) -> Iterator[Found]:
     """Yield the digest of rows of the same time, which is in a column, rounded down to steps."""
     for at, group in groupby(rows, key=lambda row: int(row[place] // step) * step):
-        try:
-            yield Found(at, digest(list(group)))
-        except (ValueError, TypeError, AttributeError, OverflowError, OSError):
-            # A text where a number belongs, or a time that no calendar has: no agent's.
-            yield Found(at, b"")
+        yield Found(at, digest(group))

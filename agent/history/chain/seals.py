@@ -1,7 +1,7 @@
 """Seals: a signed head with its public key in one small file, and the request for a time stamp of it. Pure.
 
-The request is a TimeStampReq of RFC 3161, 2.4.1, in DER (ITU-T X.690): version 1, the SHA-256 of the seal, a nonce, and
-the wish for the authority's certificate.
+The request is a TimeStampReq in DER: version 1, the SHA-256 of the seal, a nonce, and the wish for the authority's
+certificate. Documented (D333, D334).
 """
 
 import base64
@@ -12,7 +12,7 @@ from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import canonical
 
 SEAL_FORMAT = 1
-# Documented: RFC 5754, 2.2: id-sha256, 2.16.840.1.101.3.4.2.1.
+# Documented (D335).
 _SHA256_OID = bytes.fromhex("0609608648016503040201")
 _NULL = b"\x05\x00"
 _TRUE = b"\x01\x01\xff"

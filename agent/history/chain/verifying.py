@@ -15,6 +15,8 @@ from agent.history.chain.findings import Finding, FindingKind, Verdict
 from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import DAY_S, HOUR_S, QUARTER_S, LinkKind
 from agent.history.chain.rows import (
+    FIRST,
+    LAST,
     Found,
     digests_of_changes,
     digests_of_credits,
@@ -23,7 +25,6 @@ from agent.history.chain.rows import (
 )
 from agent.history.chain.walk import Walk
 
-FIRST, LAST = -(1 << 40), 1 << 40
 _TABLES = ("site", "containers", "owners", "changes", "pool_credits", "names", "facts", "chain", "heads")
 _AGED = ("site", "containers", "owners")
 _DIGESTS = (
