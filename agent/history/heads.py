@@ -7,7 +7,7 @@ Nothing here keeps rows from being written: a failure is a trouble, and heads ar
 
 import base64
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from agent.errors import ConfigError, HistoryError
 from agent.files.append import append_line, last_lines, overwrite
 from agent.files.signing import PublicKey, SigningKey, make_signing_key, read_signing_key
 from agent.history.chain.anchors import requested_anchors
-from agent.history.chain.heads import Head, HeadKind, SignedHead
+from agent.history.chain.heads import Head, HeadKind, SignedHead, is_left
 from agent.history.chain.links import HOUR_S, Fact
 from agent.history.health import Health
 from agent.history.writer import HistoryWriter
 
+MOST_CHAINS = 20
 KEY_OPTION = "history.key_file"
 
 
@@ -91,7 +92,12 @@ class Heads:
     def written(self, file: HistoryWriter) -> None:
         """Follow a write: heads that are due, the latest head's file, and requests for anchors."""
         self._take_anchors(file)
-        now = self._wall()
+        with self._tried("head"):
+            self._add_due(file, self._wall())
+        with self._tried("latest"):
+            overwrite(latest_file(self._path), f"{self._signed(file, HeadKind.LATEST).line}\n")
+
+    def _add_due(self, file: HistoryWriter, now: float) -> None:
         day, hour = self._today(now), int(now // HOUR_S)
         if self._key is None and hour != self._hour:
             self._take_key(file)
@@ -101,8 +107,6 @@ class Heads:
             self._add(file, HeadKind.DAY)
         elif hour != self._hour:
             self._add(file, HeadKind.HOUR)
-        with self._tried("latest"):
-            overwrite(latest_file(self._path), f"{self._signed(file, HeadKind.LATEST).line}\n")
 
     def stopped(self, file: HistoryWriter) -> None:
         """Add the head of a stop."""
@@ -160,10 +164,8 @@ class Heads:
     def fits(self, file: HistoryWriter, known: Head) -> bool | None:
         """Return True if a head is one of this history, False if it is not, None if its links were dropped."""
         if known.chain != self._chain:
-            return any(
-                fact.body.get("known_chain") == known.chain
-                for fact in file.chain_facts("merged", "restored", "salvaged")
-            )
+            told = file.chain_facts("merged", "restored", "rolled_back", "salvaged")
+            return any(is_about(fact, known.chain) for fact in told)
         found = file.hash_at(known.seq)
         if found == known.hash:
             return True
@@ -188,11 +190,20 @@ class Heads:
 
     def salvaged(self, rows: int, damaged: Path) -> Fact:
         """Return the fact of a history that begins anew with the readable rows of a damaged one."""
-        body: dict[str, Any] = {"rows": rows, "file": damaged.name}
+        body: dict[str, Any] = {"rows": rows, "file": damaged.name, "known_chains": self._chains()}
         if known := self.known():
             head = max((signed.head for _, signed in known), key=lambda head: (head.at, head.seq))
             body |= {"known_chain": head.chain, "known_seq": head.seq, "known_hash": head.hash, "known_at": head.at}
         return Fact("salvaged", int(self._wall()), body)
+
+    def _chains(self) -> list[str]:
+        """Return the names of the chains before this one whose heads the log has."""
+        found: dict[str, None] = {}
+        with self._tried("log"):
+            for line in last_lines(log_file(self._path)):
+                with suppress(ValueError):
+                    found[SignedHead.parse(line).head.chain] = None
+        return [name for name in found if name != self._chain][-MOST_CHAINS:]
 
     def _read(self, line: str) -> SignedHead | None:
         """Return the head of a line; None for one that was cut short, or that this key should have signed."""
@@ -209,7 +220,8 @@ class Heads:
         if unfit:
             name, known = max(unfit, key=lambda each: (each[1].head.at, each[1].head.seq))
             seq, hash_ = file.chain_end
-            self.doubt(file, "restored", known, known_by=name, seq=seq, hash=hash_)
+            chains = self._chains() if known.head.chain != self._chain else []
+            self.doubt(file, "restored", known, known_by=name, known_chains=chains, seq=seq, hash=hash_)
 
     def _take_key(self, file: HistoryWriter) -> None:
         """Read the key, or make it, and record it if the chain does not name it yet."""
@@ -272,9 +284,9 @@ class Heads:
         """Count what fails in the block as a trouble, and go on behind it."""
         try:
             yield
-        except (HistoryError, ConfigError, OSError, ValueError) as error:
+        except (HistoryError, ConfigError, OSError, ValueError, LookupError, TypeError) as error:
             self._health.head_errors[what] += 1
-            self._health.head_troubles[what] = str(error)
+            self._health.head_troubles[what] = str(error) or type(error).__name__
         else:
             self._health.head_troubles.pop(what, None)
 
@@ -292,12 +304,6 @@ def take_anchors(file: HistoryWriter) -> None:
         if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
             file.write(facts=[anchor.fact])
         path.unlink()
-
-
-def is_left(fact: Fact, head: Head) -> bool:
-    """Return True if a fact says that the history which a head is of was left for an older copy."""
-    body = fact.body
-    return body.get("known_chain") == head.chain and body.get("seq", head.seq) < head.seq <= body.get("known_seq", 0)
 
 
 def key_of(body: Mapping[str, Any]) -> PublicKey | None:

@@ -497,6 +497,20 @@ def test_another_history_in_its_place_is_told(path: Path) -> None:
     again.history.close()
 
 
+def test_a_history_that_began_anew_twice_is_explained(path: Path) -> None:
+    """The log beside it has heads of two chains before this one; signed facts say what became of both."""
+    keeper = Keeper(path)
+    for number in range(3):
+        keeper = Keeper(path, at=keeper.now)
+        keeper.minutes(3)
+        keeper.stop()
+        if number < 2:
+            move_aside(path, now=AT + number)
+    (restored,) = verified(path).facts("restored")
+    assert len(restored.body["known_chains"]) == 2
+    assert said(path) == []
+
+
 def test_a_lost_key_is_replaced_and_said(path: Path) -> None:
     """A key that is gone is replaced; the new one signs the whole chain, and the doubt is counted."""
     keeper = Keeper(path)

@@ -130,14 +130,18 @@ def read_facts(connection: sqlite3.Connection, *kinds: str) -> Iterator[Fact]:
                 yield fact
 
 
+MinuteLink = tuple[int, int, bytes | None, bytes | None]
+"""Number and time of a minute's link, then the digests of the site's row and of the containers' rows."""
+
+
 def newest_minute(connection: sqlite3.Connection) -> int:
     """Return the latest minute that has a link, Unix time, s; 0 without one."""
     found = connection.execute(f"SELECT at FROM chain WHERE {_IN_ORDER} ORDER BY seq DESC LIMIT 1").fetchone()
     return 0 if found is None else int(found[0])
 
 
-def minutes_linked(connection: sqlite3.Connection, start: int, end: int) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield the links of minutes of [start, end) in the order of their numbers: seq, at, and both digests.
+def minutes_linked(connection: sqlite3.Connection, start: int, end: int) -> Iterator[MinuteLink]:
+    """Yield the links of minutes of [start, end) in the order of their numbers.
 
     Links of minutes that came later than all before are found by halving, the others in the index of facts.
     """
@@ -190,5 +194,6 @@ def digests_had(connection: sqlite3.Connection, at: int, table: str) -> set[byte
         at: The minute, Unix time, s.
         table: ``site`` or ``containers``.
     """
-    place = 2 if table == "site" else 3
-    return {link[place] for link in minutes_linked(connection, at, at + 1) if link[place] is not None}  # type: ignore[misc]
+    links = minutes_linked(connection, at, at + 1)
+    digests = (site if table == "site" else containers for _, _, site, containers in links)
+    return {digest for digest in digests if digest is not None}

@@ -11,7 +11,7 @@ from itertools import chain
 from agent.files.signing import PublicKey
 from agent.history.chain.file import Base
 from agent.history.chain.findings import MOST_KEPT, Finding, FindingKind, Told, Verdict
-from agent.history.chain.heads import Head, SignedHead, check_of
+from agent.history.chain.heads import Head, SignedHead, check_of, is_about, is_left
 from agent.history.chain.links import HOUR_S, Link, LinkKind, fact_of, next_hash
 
 TOLD = frozenset(
@@ -231,15 +231,11 @@ class Walk:
         """Return True if a signed fact says that this head's history was left: restored, merged or salvaged."""
         verdict = self._verdict
         signed = 0 if verdict.signed is None else verdict.signed.seq
-        for told in verdict.told:
-            body = told.fact.body
-            if told.fact.kind not in {"restored", "merged", "salvaged", "rolled_back"} or told.seq > signed:
-                continue
-            if body.get("known_chain") == head.chain and (
-                head.chain != verdict.chain or body.get("seq", head.seq) < head.seq <= body.get("known_seq", 0)
-            ):
-                return True
-        return False
+        reasons = ("restored", "merged", "salvaged", "rolled_back")
+        facts = [told.fact for told in verdict.told if told.fact.kind in reasons and told.seq <= signed]
+        if head.chain != verdict.chain:
+            return any(is_about(fact, head.chain) for fact in facts)
+        return any(is_left(fact, head) for fact in facts)
 
     def _say_unfit(self, words: str, signed: SignedHead) -> None:
         key = self._keys.get(signed.head.key)
