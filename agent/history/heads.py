@@ -17,7 +17,7 @@ from agent.errors import ConfigError, HistoryError
 from agent.files.append import append_line, last_lines, overwrite
 from agent.files.signing import PublicKey, SigningKey, make_signing_key, read_signing_key
 from agent.history.chain.anchors import requested_anchors
-from agent.history.chain.heads import Head, HeadKind, SignedHead, is_left
+from agent.history.chain.heads import Head, HeadKind, SignedHead, is_about, is_left
 from agent.history.chain.links import HOUR_S, Fact
 from agent.history.health import Health
 from agent.history.writer import HistoryWriter
