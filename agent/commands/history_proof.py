@@ -228,6 +228,8 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
     if verdict.tail_links:
         begin = "" if verdict.tail_from is None else f", minutes from {_moment(verdict.tail_from, zone)} on"
         yield f"not signed yet: {verdict.tail_links:,} links{begin}"
+    if verdict.too_old:
+        yield f"{verdict.too_old:,} heads and witnesses of other places are older than that and say nothing here"
     yield from _facts(verdict, zone)
 
 

@@ -112,6 +112,7 @@ class Verdict:
         tail_from: When the first minute among them begins, Unix time, s.
         told: Facts to know: rows found at a migration, anchors, restored and merged histories, keys.
         is_key_given: False if signatures were checked with the key that the chain itself names.
+        too_old: How many heads and witnesses of other places are older than the base, so that they say nothing here.
         rows: How many minutes, quarters and hours of rows were held against their digests.
     """
 
@@ -129,6 +130,7 @@ class Verdict:
     tail_from: int | None = None
     told: list[Told] = field(default_factory=list)
     is_key_given: bool = True
+    too_old: int = 0
     rows: int = 0
 
     @property
@@ -156,6 +158,7 @@ class Verdict:
             "unsigned_heads": self.unsigned_heads,
             "open_links": self.tail_links,
             "open_from": self.tail_from,
+            "too_old": self.too_old,
             "findings": [{**finding._asdict(), "kind": str(finding.kind)} for finding in self.findings],
             "findings_number": self.findings.number,
             "facts": [
