@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,7 +22,7 @@ from agent.files.atomic import replace_file
 from agent.files.regular import open_regular
 from agent.files.signing import PublicKey, public_file, read_public_key
 from agent.history.chain.anchors import MOST_NOTE, Anchor, request_anchor
-from agent.history.chain.findings import Finding, FindingKind, Verdict
+from agent.history.chain.findings import Finding, FindingKind, Verdict, moment_text
 from agent.history.chain.heads import SignedHead
 from agent.history.chain.seals import seal_text, timestamp_request
 from agent.history.heads import key_file, latest_file, log_file, take_anchors
@@ -224,9 +223,9 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
             by = f"key {verdict.signed.key}, {', '.join(map(str, given or filter(None, [files.public])))}"
         else:
             by = f"key {verdict.signed.key}, known from the history alone: give --key"
-        yield f"signed up to link {verdict.signed.seq:,}, {_moment(verdict.signed.at, zone)} ({visible(by)})"
+        yield f"signed up to link {verdict.signed.seq:,}, {moment_text(verdict.signed.at, zone)} ({visible(by)})"
     if verdict.tail_links:
-        begin = "" if verdict.tail_from is None else f", minutes from {_moment(verdict.tail_from, zone)} on"
+        begin = "" if verdict.tail_from is None else f", minutes from {moment_text(verdict.tail_from, zone)} on"
         yield f"not signed yet: {verdict.tail_links:,} links{begin}"
     if verdict.too_old:
         yield f"{verdict.too_old:,} heads and witnesses of other places are older than that and say nothing here"
@@ -235,10 +234,10 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
 
 def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
     for told in verdict.told:
-        body, at = told.fact.body, _moment(told.fact.at, zone)
+        body, at = told.fact.body, moment_text(told.fact.at, zone)
         match told.fact.kind:
             case "found":
-                begin, end = (_moment(int(body.get(name) or 0), zone) for name in ("from", "until"))
+                begin, end = (moment_text(int(body.get(name) or 0), zone) for name in ("from", "until"))
                 yield f"sealed as found: {body.get('rows')} minutes, {begin} to {end}; the chain says nothing of before"
             case "salvaged":
                 yield f"{at}: begun anew from a damaged file; {body.get('rows')} rows were taken over as found"
@@ -255,9 +254,3 @@ def _zone(verdict: Verdict) -> ZoneInfo:
     with suppress(ValueError, OSError, LookupError):
         return ZoneInfo(verdict.zone or "UTC")
     return ZoneInfo("UTC")
-
-
-def _moment(at: int, zone: ZoneInfo) -> str:
-    with suppress(ValueError, OSError, OverflowError):
-        return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}"
-    return str(at)

@@ -167,6 +167,16 @@ def test_hostile_files_end_in_one_error(path: Path) -> None:
     edited(path, "UPDATE chain SET kind = 99 WHERE seq = 20")
     result = call("verify", "--history", path)
     assert (result.exit_code, result.stderr) == (1, f"{path}: link 20 of the chain is none that an agent writes\n")
+    edited(path, "UPDATE chain SET kind = 0, at = 1 << 60 WHERE seq = 20")
+    result = call("verify", "--history", path)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert "do not lead to the head that follows" in result.stdout
+    edited(path, "UPDATE chain SET kind = 0, at = 1 << 60 WHERE seq IN (21, 23)")
+    edited(path, "DELETE FROM chain WHERE seq IN (20, 22)")
+    assert (
+        "Unix time 1152921504606846976 to Unix time 1152921504606846976: link 22 of the chain missing"
+        in call("verify", "--history", path).stdout
+    )
     edited(path, "UPDATE names SET name = CAST(x'ff80' AS TEXT) WHERE name = 'C1'")
     result = call("verify", "--history", path)
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)

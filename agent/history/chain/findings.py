@@ -11,6 +11,7 @@ from agent.history.chain.heads import Head
 from agent.history.chain.links import Fact
 
 MOST_KEPT = 1000
+_DATE_CHARS = len("2025-10-07")
 
 
 class FindingKind(StrEnum):
@@ -50,12 +51,20 @@ class Finding(NamedTuple):
         """Return the finding in words, its times in a zone."""
         if self.start is None:
             return self.words
-        begin = f"{datetime.fromtimestamp(self.start, zone):%Y-%m-%d %H:%M}"
+        begin = moment_text(self.start, zone)
         if self.end is None:
             return f"{begin}: {self.words}"
-        end = datetime.fromtimestamp(self.end, zone)
-        until = f"{end:%H:%M}" if end.date() == datetime.fromtimestamp(self.start, zone).date() else f"{end:%F %H:%M}"
+        end = moment_text(self.end, zone)
+        until = end.removeprefix(f"{begin[:_DATE_CHARS]} ")
         return f"{begin} to {until}: {self.words}"
+
+
+def moment_text(at: int, zone: ZoneInfo) -> str:
+    """Return a Unix time as local date and time; one that no calendar has, as in an edited file, as its number."""
+    try:
+        return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}"
+    except (ValueError, OSError, OverflowError):
+        return f"Unix time {at}"
 
 
 class Findings:

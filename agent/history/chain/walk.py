@@ -209,8 +209,8 @@ class Walk:
                 f"the chain begins with link {self._base.seq + 1}, and no fact says that links before it were dropped"
             )
             self._find(FindingKind.BEGINNING, words)
-        older = [*self._known.items(), *self._witnesses.items()]
-        verdict.too_old = sum(len(each) for seq, each in older if seq < self._base.seq)
+        verdict.too_old = sum(len(known) for seq, known in self._known.items() if seq < self._base.seq)
+        verdict.too_old += sum(len(checks) for seq, checks in self._witnesses.items() if seq < self._base.seq)
         for seq, known in self._known.items():
             if seq > verdict.seq:
                 beyond = f"the chain went on to link {seq}; here it ends with link {verdict.seq}"
