@@ -253,6 +253,14 @@ EDITS_BY_HAND = (
     ("UPDATE facts SET value = 'America/Chicago' WHERE name = 'zone'", ["site"]),
     ("UPDATE names SET name = 'C9' WHERE name = 'C1'", ["edited containers 0 185"]),
     ("SELECT 1", []),
+    (
+        """UPDATE chain SET body = '{"fact":["key"],"id":[5]}' WHERE kind = 1 AND seq > 1""",
+        ["links chain 1", "links chain 1"],
+    ),
+    (
+        """UPDATE chain SET body = '{"fact":"altered","minutes":["x",{}],"table":7}' WHERE seq = 2""",
+        ["altered 7 1 2", "links chain 1"],
+    ),
     ("CREATE TRIGGER t AFTER INSERT ON site BEGIN SELECT 1; END", ["file"]),
 )
 

@@ -127,4 +127,6 @@ def fact_of(at: int, body: str) -> Fact:
         kind = content.pop("fact")
     except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not a fact: {body[:80]!r}") from error
+    if not isinstance(kind, str):
+        raise ValueError(f"not a fact: {body[:80]!r}")  # noqa: TRY004 - callers expect one error for any other body
     return Fact(kind, at, content)
