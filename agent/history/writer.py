@@ -54,7 +54,8 @@ _ADD_CHANGE = (
 _ADD_HEAD = (
     "INSERT INTO heads (seq, at, body, signature) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
     " SET at = excluded.at, body = excluded.body, signature = excluded.signature"
-    " WHERE excluded.signature IS NOT NULL OR heads.signature IS NULL"
+    " WHERE heads.signature IS NULL"
+    ' OR (excluded.signature IS NOT NULL AND heads.body NOT LIKE \'%"kind":"day"%\')'
 )
 _DROP_HEADS = 'DELETE FROM heads WHERE at < ? AND seq >= (SELECT MIN(seq) FROM chain) AND body LIKE \'%"kind":"hour"%\''
 _AGED = ("site", "containers", "owners")
@@ -98,7 +99,7 @@ class HistoryWriter(HistoryReader):
             return hash_at(self._connection, seq)
 
     def add_head(self, signed: SignedHead) -> None:
-        """Keep a head; one of the same link is replaced, unless only that one is signed."""
+        """Keep a head; one of the same link is replaced, unless it is a day's or only that one is signed."""
         with HISTORY.translated(self.path), transaction(self._connection):
             head = signed.head
             self._connection.execute(_ADD_HEAD, (head.seq, head.at, head.text, signed.signature))

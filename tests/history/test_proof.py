@@ -626,3 +626,16 @@ def test_a_period_is_held_alone(whole: Path, tmp_path: Path) -> None:
     assert found(3600, 7200) == [("deleted", "containers", 7140), ("edited", "changes", 0)]
     assert found(7320, 10800) == []
     assert found(7320, 10860) == [("deleted", "owners", 10800)]
+
+
+def test_a_days_head_outlasts_a_restart_without_new_rows(path: Path) -> None:
+    """The head of a start at the same link takes no day's head away, so that brokers go on showing it."""
+    keeper = Keeper(path)
+    keeper.minute()
+    expected = keeper.history.health.day_head
+    keeper.history.close()
+    again = Keeper(path, at=keeper.now)
+    again.history.flush()
+    assert expected is not None
+    assert again.history.health.day_head == expected
+    again.history.close()
