@@ -34,6 +34,7 @@ from agent.history.state_changes import Change
 from agent.site.repairs.entries import RepairEntry
 
 MINUTES_KEPT_DAYS = 62
+HOURS_KEPT_DAYS = 14
 # Nothing is old before so much was watched since.
 BELIEVED_S = 3600
 # Tidying works in small batches: each costs milliseconds, and every further hour under a wrong clock deletes hours.
@@ -107,12 +108,12 @@ class HistoryWriter(HistoryReader):
     def cut_chain(self, *, now: float) -> bool:
         """Drop the chain's links of rows that were deleted for their age, up to a signed head; True if it did.
 
-        Heads of hours are dropped after `MINUTES_KEPT_DAYS`; those of days stay.
+        Heads of hours are dropped after `HOURS_KEPT_DAYS`; those of days stay.
         """
         if self._chain is None:
             return False
         with self._transaction():
-            self._connection.execute(_DROP_HEADS, (now - MINUTES_KEPT_DAYS * DAY_S,))
+            self._connection.execute(_DROP_HEADS, (now - HOURS_KEPT_DAYS * DAY_S,))
         found = self._connection.execute(_LAST_DROPPED).fetchone()
         if found is None:
             return False

@@ -639,3 +639,21 @@ def test_a_days_head_outlasts_a_restart_without_new_rows(path: Path) -> None:
     assert expected is not None
     assert again.history.health.day_head == expected
     again.history.close()
+
+
+def test_old_heads_of_hours_go_and_those_of_days_stay(path: Path) -> None:
+    """After two weeks a day has one head; the chain goes on holding, and an edit of its links is found at the day's."""
+    keeper = Keeper(path, at=AT - 18 * DAY_S)
+    for _ in range(18 * 12):
+        keeper.minute()
+        keeper.now += 2 * HOUR_S - 60
+    keeper.history.close()
+    with closing(read_history(path)) as reader:
+        heads = [(signed.head.kind, (signed.head.at - AT) // DAY_S) for signed in reader.heads()]
+    assert [kind for kind, day in heads if day < -16] == ["start", "day", "day"]
+    assert sum(kind == "hour" for kind, _ in heads) == 14 * 11 + 11
+    assert said(path) == []
+    edited(path, f"UPDATE site SET deployed_hs = 2 * deployed_hs WHERE at = {AT - 17 * DAY_S}")
+    edited(path, f"UPDATE chain SET digest = ZEROBLOB(16) WHERE at = {AT - 17 * DAY_S - 7200}")
+    found = said(path)
+    assert [words.split()[:2] for words in found] == [["links", "chain"], ["edited", "site"], ["edited", "site"]]
