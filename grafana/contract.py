@@ -22,6 +22,7 @@ COUNTED = (
     *("units", "chips", "polls", "repairs", "shares", "errors", "readings", "changes", "checks", "messages"),
     *("connections", "alive", "in_flight", "pending", "written", "dropped", "skipped", "stragglers", "restored"),
     *("accepted", "rejected", "set_aside", "standstills", "takeovers", "replacements", "machines", "looks", "fields"),
+    *("links", "doubts"),
 )
 FLAGS = ("up", "active", "successful", "state", "reason", "kept", "changed", "connected", "silent", "build")
 # Units in common use that are not base units, anywhere in a name.
@@ -42,6 +43,7 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "mining_model_": ("site", "model"),
     "mining_pool_": ("site", "pool_account"),
     "mining_owner_": ("site", "owner"),
+    "mining_history_": ("site",),
     "miner_agent_": (),
     "miner_": ("site", "container", "unit"),
 }
@@ -85,6 +87,7 @@ GROUP_SERIES: Mapping[str, int] = {
 # Measured at the site, the level with most series. A hundred containers are at most 7,300 series.
 SERIES_PER_GROUP = 87
 EXCEPTIONS: Mapping[str, str] = {
+    "mining_history_chain_check": "a fingerprint, which is compared and never computed with",
     "mining_site_units_by_standing": "the plain name is taken by the states; a unit has one state and one standing",
     "miner_address_changed": "rare, and joined by unit; its current place is uncertain",
     "miner_model_mismatch": "rare, and joined by unit",

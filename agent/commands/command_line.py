@@ -34,7 +34,7 @@ SUBCOMMANDS: Mapping[str, str] = {
     "rules": "Write Prometheus' rules, Alertmanager's texts and runbooks, with the links that alerts lead to.",
     "demo": "Watch a simulated site: units, agent, and Prometheus if it is installed. Ctrl-C stops all of it.",
     "statement": "Print a calendar period's statement: deployed, operating, losses by cause, energy, and the method.",
-    "history": "Export the site's minute-by-minute history, or merge those of two agents.",
+    "history": "Export, verify and seal the site's minute-by-minute history, or merge those of two agents.",
     "ledger": "Show, compare and change the dated list of what is deployed. Changes leave the past as it was.",
     "pools": "Show where the site's work goes, and propose the allow-list of its pools.",
     "fleet": "Serve one page over the agents of many sites: totals, sites side by side, and each site's own pages.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+from agent.commands.history_proof import seal, verify
 from agent.commands.history_source import opened
 from agent.commands.machine_output import write_json, write_json_rows, write_text
 from agent.commands.terminal import exit_codes, out, usage_error
@@ -28,6 +29,8 @@ from agent.history.reader import HistoryReader, read_history
 from agent.history.schema import HISTORY
 from agent.history.writer import write_history
 from agent.statement.period import parse_period
+
+__all__ = ["export", "merge", "seal", "verify"]
 
 COMMAND = "history export"
 CHAIN = "chain"

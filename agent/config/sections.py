@@ -248,6 +248,9 @@ class CurtailmentSection(Section):
         return dates
 
 
+KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
 class HistorySection(Section):
     """The site's history on disk.
 
@@ -256,10 +259,14 @@ class HistorySection(Section):
         file: The SQLite file; default: beside the configuration file.
         keep_days: Retention of rows, in days.
         max_mb: Above this size the oldest unit changes and container rows are deleted early; site rows never are.
+        key_file: The private key that signs the chain's heads; default: beside the history. The agent makes it.
+        other_agents: Ids of keys of other agents of this site, such as a standby's, whose heads are no surprise.
     """
 
     keep: bool = True
     file: FilePath | None = None
+    key_file: FilePath | None = None
+    other_agents: Annotated[tuple[KeyId, ...], Strict(strict=False)] = ()
     # Thirteen months: a month's statement can still be compared with the same month of the year before.
     keep_days: Annotated[int, between(1, 4000)] = 400
     max_mb: Annotated[int, between(16, 1_000_000)] = 2048
@@ -267,6 +274,10 @@ class HistorySection(Section):
     def path(self, config_file: Path) -> Path:
         """Return the history file of a configuration read from `config_file`."""
         return self.file or config_file.with_suffix(".history.sqlite")
+
+    def key_path(self, config_file: Path) -> Path:
+        """Return the private key of a configuration read from `config_file`."""
+        return self.key_file or self.path(config_file).with_suffix(".key")
 
 
 class RepairsSection(Section):

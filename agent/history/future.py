@@ -10,8 +10,12 @@ What was set aside by mistake comes back when the clock passes it. It is kept fo
 # ruff: noqa: S608 - names in queries are this package's own constants; values are parameters.
 
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from agent.history.chain.file import digests_had
+from agent.history.chain.links import Fact, digest_of
+from agent.history.chain.rows import groups_digest
+from agent.history.export import row_line
 from agent.history.reader import NAMES
 from agent.history.state_changes import AHEAD_S
 
@@ -95,6 +99,36 @@ def set_aside(connection: sqlite3.Connection, now: float) -> SetAside:
 def is_some_aside(connection: sqlite3.Connection) -> bool:
     """Return True if something was ever set aside."""
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'aside_changes'").fetchone() is not None
+
+
+def altered_aside(connection: sqlite3.Connection, now: float, *, keep_s: float) -> list[Fact]:
+    """Return facts of rows that are about to come back and are not those that were set aside.
+
+    A minute's rows are compared with all digests that the minute ever had. States are not: those that were set aside
+    were ended in the same moment, so that no digest is of what is kept of them.
+
+    Args:
+        connection: The history, in a transaction.
+        now: Unix time, s.
+        keep_s: As of `bring_back`, which is called afterwards.
+    """
+    if not is_some_aside(connection):
+        return []
+    passed = "at <= ? AND at < aside_at + ?"
+    by_minute: dict[tuple[float, int], list[list[Any]]] = {}
+    query = f"SELECT name, aside_at, {NAMES} FROM aside_containers CROSS JOIN names ON id = container WHERE {passed}"
+    for name, aside_at, *values in connection.execute(query, (now, keep_s)):
+        by_minute.setdefault((aside_at, values[0]), []).append([name, *values])
+    found = [("containers", at, groups_digest(rows)) for (_, at), rows in sorted(by_minute.items())]
+    rows_of_site = connection.execute(f"SELECT {NAMES} FROM aside_site WHERE {passed} ORDER BY at", (now, keep_s))
+    found += [("site", values[0], digest_of([row_line(values)])) for values in rows_of_site]
+    altered = []
+    for table, at, digest in found:
+        had = digests_had(connection, at, table)
+        # A file that was older than the chain when they were set aside has none.
+        if had and digest not in had:
+            altered.append(Fact("altered", at, {"table": table, "during": "return", "minutes": [at]}))
+    return altered
 
 
 def bring_back(connection: sqlite3.Connection, now: float, *, keep_s: float) -> int:

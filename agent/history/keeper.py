@@ -8,16 +8,18 @@ Failures are counted, and logged when they change.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 
 from agent.errors import HistoryError
+from agent.history.chain.heads import SignedHead
 from agent.history.chain.links import Fact
 from agent.history.credits import PoolCredit
 from agent.history.future import SetAside
+from agent.history.heads import Heads, key_file
 from agent.history.health import Health
 from agent.history.minutes import Minute, Row, Values
 from agent.history.state_changes import Change
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 # Six hours of a site with 40 containers, or all changes when a fleet of 10,000 is curtailed; about 20 MB.
 MAX_PENDING = 20_000
+MAX_HEARD = 100
 RETRY_S = 30.0
 STOP_S = 2.0
 # Writes between two checks of the whole file: an hour at one a minute. A check takes a second at 400 days.
@@ -55,6 +58,9 @@ class History:
         zone: The time zone of its calendar months, by IANA name.
         keep_days: How long rows are kept, days.
         max_bytes: Target limit for the size of the file.
+        key_path: The file of the key that signs the chain's heads; None for the one beside the history.
+        version: Version of the agent's software, named by heads.
+        other_agents: Ids of keys with which other agents of this site sign.
         wall: Returns Unix time, s.
 
     Attributes:
@@ -69,6 +75,9 @@ class History:
         zone: str,
         keep_days: float = KEEP_DAYS,
         max_bytes: int = MAX_BYTES,
+        key_path: Path | None = None,
+        version: str = "",
+        other_agents: Collection[str] = (),
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
@@ -79,12 +88,24 @@ class History:
         self._pending: deque[_Pending] = deque()
         self._repairs: dict[int, RepairEntry] = {}
         self._credits: dict[tuple[str, int, int], PoolCredit] = {}
+        self._heard: deque[tuple[SignedHead, str, bool]] = deque(maxlen=MAX_HEARD)
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._file: HistoryWriter | None = None
         self._unchecked = 0
+        self._heads = Heads(
+            path,
+            key_path=key_path or key_file(path),
+            site=site,
+            zone=zone,
+            version=version,
+            other_agents=other_agents,
+            health=self.health,
+            wall=wall,
+        )
+        self._said: tuple[Mapping[str, str], Mapping[str, int]] = ({}, {})
 
     def record_site(self, row: Row) -> None:
         """Queue one row of the site for the next `flush`."""
@@ -150,6 +171,18 @@ class History:
                 self.health.dropped += 1
         self._wanted.set()
 
+    def hear_head(self, signed: SignedHead, by: str, is_retained: bool) -> None:  # noqa: FBT001  a callback's signature
+        """Queue a head that a broker has of this site, to be held against the chain.
+
+        Args:
+            signed: The head.
+            by: The broker's name.
+            is_retained: True if the broker had retained it; False for one that an agent published just now.
+        """
+        with self._lock:
+            self._heard.append((signed, by, is_retained))
+        self._wanted.set()
+
     def waiting_credits(self) -> tuple[PoolCredit, ...]:
         """Return the windows of pools that are not on the disk yet."""
         with self._lock:
@@ -185,6 +218,9 @@ class History:
             is_last = self._is_stopping
             self.flush()
             if is_last:
+                if self._file is not None:
+                    self._heads.stopped(self._file)
+                    self._say()
                 return
             self._wanted.wait(timeout=RETRY_S if self.health.pending or self._repairs or self._credits else None)
             self._wanted.clear()
@@ -240,6 +276,14 @@ class History:
             self.health.pending = len(self._pending)
         self.health.written += len(batch) + len(repairs) + len(credits_)
         self._note(file.tidy(now=self._wall(), keep_days=self._keep_days, max_bytes=self._max_bytes))
+        self.health.doubts["altered"] += file.altered
+        file.altered = 0
+        self._heads.written(file)
+        while self._heard:
+            with self._lock:
+                signed, by, is_retained = self._heard.popleft()
+            self._heads.judge(file, signed, by=by, is_retained=is_retained)
+        self._say()
         self.health.size_bytes = file.size_bytes
         self._unchecked += 1
         if self._unchecked >= CHECK_EVERY:
@@ -248,13 +292,33 @@ class History:
 
     def _open(self) -> HistoryWriter:
         try:
-            file = write_history(self.path)
+            file = self._claimed(write_history(self.path))
         except HistoryError as error:
             if error.reason != "damaged":
                 raise
             self.health.errors["damaged"] += 1
-            return self._replace_damaged(error)
-        return self._claimed(file)
+            file = self._replace_damaged(error)
+        try:
+            self._heads.opened(file)
+        except BaseException:
+            file.close()
+            raise
+        self._say()
+        return file
+
+    def _say(self) -> None:
+        """Log what changed about the chain's heads."""
+        troubles, doubts = dict(self.health.head_troubles), dict(self.health.doubts)
+        troubles_before, doubts_before = self._said
+        for part in sorted(troubles.keys() | troubles_before.keys()):
+            if part not in troubles:
+                log.info("history heads are kept again", part=part)
+            elif troubles[part] != troubles_before.get(part):
+                log.error("history heads cannot be kept", part=part, error=troubles[part])
+        for reason, times in doubts.items():
+            if times > doubts_before.get(reason, 0):
+                log.error("history is in doubt", reason=reason, file=str(self.path), times=times)
+        self._said = troubles, doubts
 
     def _claimed(self, file: HistoryWriter) -> HistoryWriter:
         try:
@@ -275,6 +339,7 @@ class History:
         aside = move_aside(self.path, now=self._wall())
         file = self._claimed(write_history(self.path))
         rows = file.salvage(aside)
+        file.write(facts=[self._heads.salvaged(rows, aside)])
         log.error("history was damaged and begins anew", error=str(error), kept=str(aside), rows_taken_over=rows)
         return file
 

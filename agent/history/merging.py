@@ -16,9 +16,10 @@ from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from agent.errors import HistoryError
+from agent.history.chain.links import QUARTER_S, Fact
 from agent.history.minutes import COLUMNS, Values, merge
 from agent.history.reader import CHUNK, HistoryReader
-from agent.history.writer import QUARTER_S, HistoryWriter, is_sound
+from agent.history.writer import HistoryWriter, is_sound
 
 ALWAYS = 1e12
 _IDENTIFYING = tuple(map(COLUMNS.index, ("at", "span_s", "watched_s", "operating_hs", "known_hs")))
@@ -97,7 +98,34 @@ def merge_histories(first: HistoryReader, second: HistoryReader, into: HistoryWr
     for reader in (first, second):
         into.write(pool_credits=reader.pool_credits(-ALWAYS, ALWAYS))
     into.write(changes=first.changes(-ALWAYS, ALWAYS), repairs=first.repairs())
+    into.write(facts=[*_facts(first, "first"), *_facts(second, "second")])
     return merged
+
+
+def _facts(reader: HistoryReader, origin: str) -> Iterator[Fact]:
+    """Yield a file's facts for the merged chain, with where they are from, then the fact of where its chain ended.
+
+    Facts about the file's own chain and its keys say nothing of the merged one.
+    """
+    chain_name, public = "", None
+    for fact in reader.chain_facts():
+        match fact.kind:
+            case "genesis":
+                chain_name = str(fact.body.get("chain"))
+            case "key":
+                public = fact.body.get("public")
+            case "cut":
+                pass
+            case _:
+                before = fact.body.get("origin")
+                yield Fact(fact.kind, fact.at, {**fact.body, "origin": f"{origin}/{before}" if before else origin})
+    seq, hash_ = reader.chain_end
+    signed = reader.last_head(is_signed=True)
+    span = reader.span()
+    body = {"origin": origin, "known_chain": chain_name, "known_seq": seq, "known_hash": hash_, "public": public}
+    if signed is not None:
+        body |= {"head": signed.head.fields, "signature": signed.signature}
+    yield Fact("merged", 0 if span is None else span[1], body)
 
 
 def _merge_rows(

@@ -5,15 +5,18 @@
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.errors import HistoryError
+from agent.files.signing import PublicKey
 from agent.files.sqlite import connect
-from agent.history.chain.file import Base, read_base, read_heads, read_links
-from agent.history.chain.heads import SignedHead
+from agent.history.chain.file import Base, read_base, read_facts, read_heads, read_links
+from agent.history.chain.findings import Verdict
+from agent.history.chain.heads import HeadKind, SignedHead
 from agent.history.chain.links import MALFORMED, Fact, Link, LinkKind, fact_of
+from agent.history.chain.verifying import verify
 from agent.history.credits import PoolCredit, read_credits
 from agent.history.minutes import COLUMNS, MEANS, PARTIAL, Row, Values, row_from
 from agent.history.repairs import read_repairs
@@ -289,6 +292,57 @@ class HistoryReader:
             (seq,) = self._connection.execute("SELECT COALESCE(MAX(seq), 0) FROM chain").fetchone()
             found = self._connection.execute("SELECT value FROM facts WHERE name = 'chain'").fetchone()
         return int(seq), "" if found is None else str(found[0])
+
+    def verify(
+        self,
+        *,
+        keys: Sequence[PublicKey] = (),
+        known: Iterable[tuple[str, SignedHead]] = (),
+        witnesses: Iterable[tuple[int, int]] = (),
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Verdict:
+        """Hold the rows of a period, or all, against the chain, and the whole chain against its heads.
+
+        Args:
+            keys: Public keys that may sign; empty to take those that the chain itself names, which proves less.
+            known: Heads that were kept elsewhere, each with the words for where.
+            witnesses: Numbers of links and the first 52 bits of their hashes.
+            start: When the period begins, Unix time, s.
+            end: When it ends, Unix time, s.
+
+        Raises:
+            HistoryError: The file cannot be read, or holds what no agent writes.
+        """
+        with self._well_formed():
+            return verify(
+                self._connection,
+                site=self.site,
+                zone=self.zone,
+                keys=keys,
+                known=known,
+                witnesses=witnesses,
+                start=start,
+                end=end,
+            )
+
+    def last_head(self, *, is_signed: bool = False, kind: HeadKind | None = None) -> SignedHead | None:
+        """Return the latest head; None before the first.
+
+        Args:
+            is_signed: True for the latest that carries a signature.
+            kind: Only of this kind; None for any.
+        """
+        query = "SELECT MAX(seq) FROM heads WHERE (signature IS NOT NULL OR NOT ?) AND body LIKE ?"
+        wanted = "%" if kind is None else f'%"kind":"{kind}"%'
+        with self._well_formed():
+            (seq,) = self._connection.execute(query, (is_signed, wanted)).fetchone()
+            return None if seq is None else next(read_heads(self._connection, seq - 1))
+
+    def chain_facts(self, *kinds: str) -> Iterator[Fact]:
+        """Yield the chain's facts of some kinds, or all, in the order of their links."""
+        with self._well_formed():
+            yield from read_facts(self._connection, *kinds)
 
     @contextmanager
     def _well_formed(self) -> Iterator[None]:

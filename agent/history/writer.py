@@ -20,9 +20,12 @@ from agent.files.lock import FileLock
 from agent.files.sqlite import connect, transaction, used_bytes
 from agent.files.sqlite import set_aside as set_file_aside
 from agent.history.chain.book import ChainBook
-from agent.history.chain.links import Fact
+from agent.history.chain.file import containers_in_force, hash_at
+from agent.history.chain.heads import SignedHead
+from agent.history.chain.links import DAY_S, QUARTER_S, Fact
+from agent.history.chain.rows import containers_digest
 from agent.history.credits import PoolCredit, all_credits, drop_credits, write_credits
-from agent.history.future import SetAside, bring_back, set_aside
+from agent.history.future import SetAside, altered_aside, bring_back, set_aside
 from agent.history.minutes import COLUMNS, MINUTE_S, PARTIAL, Values, mean_values, merge
 from agent.history.reader import CHUNK, NAMES, HistoryReader, source_name
 from agent.history.repairs import all_repairs, drop_repairs, write_repairs
@@ -30,9 +33,8 @@ from agent.history.schema import BUSY_S, CHAIN_SINCE, EARLIER_COLUMNS, HISTORY, 
 from agent.history.state_changes import Change
 from agent.site.repairs.entries import RepairEntry
 
-DAY_S = 86_400
 MINUTES_KEPT_DAYS = 62
-QUARTER_S = 900
+HOURS_KEPT_DAYS = 14
 # Nothing is old before so much was watched since.
 BELIEVED_S = 3600
 # Tidying works in small batches: each costs milliseconds, and every further hour under a wrong clock deletes hours.
@@ -50,6 +52,15 @@ _ADD_CHANGE = (
     "INSERT INTO changes (since, unit, until, state, why) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET until = excluded.until, state = excluded.state, why = excluded.why"
 )
+_ADD_HEAD = (
+    "INSERT INTO heads (seq, at, body, signature) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET at = excluded.at, body = excluded.body, signature = excluded.signature"
+    " WHERE heads.signature IS NULL"
+    ' OR (excluded.signature IS NOT NULL AND heads.body NOT LIKE \'%"kind":"day"%\')'
+)
+_DROP_HEADS = 'DELETE FROM heads WHERE at < ? AND seq >= (SELECT MIN(seq) FROM chain) AND body LIKE \'%"kind":"hour"%\''
+_AGED = ("site", "containers", "owners")
+_LAST_DROPPED = "SELECT at FROM chain WHERE body = 'site' AND kind = 5 ORDER BY seq DESC LIMIT 1"
 _SET_FACT = "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
@@ -64,6 +75,8 @@ class HistoryWriter(HistoryReader):
         self._inode = path.stat().st_ino
         self._numbers: dict[str, int] = {}
         self._chain: ChainBook | None = None
+        # Minutes whose rows were found to be others than those that were written.
+        self.altered = 0
         if version >= CHAIN_SINCE:
             with HISTORY.translated(path):
                 self._chain = ChainBook(connection)
@@ -74,6 +87,40 @@ class HistoryWriter(HistoryReader):
     def chain_end(self) -> tuple[int, str]:
         """Number of the last link of the chain, and its hash in hexadecimal."""
         return (0, "") if self._chain is None else (self._chain.seq, self._chain.hash)
+
+    @property
+    def chain_name(self) -> str:
+        """The chain's name."""
+        with self._well_formed():
+            return "" if self._chain is None else self._chain.name
+
+    def hash_at(self, seq: int) -> str | None:
+        """Return the hash of a link; None before the kept chain and behind its end."""
+        with self._well_formed():
+            return hash_at(self._connection, seq)
+
+    def add_head(self, signed: SignedHead) -> None:
+        """Keep a head; one of the same link is replaced, unless it is a day's or only that one is signed."""
+        with HISTORY.translated(self.path), transaction(self._connection):
+            head = signed.head
+            self._connection.execute(_ADD_HEAD, (head.seq, head.at, head.text, signed.signature))
+
+    def cut_chain(self, *, now: float) -> bool:
+        """Drop the chain's links of rows that were deleted for their age, up to a signed head; True if it did.
+
+        Heads of hours are dropped after `HOURS_KEPT_DAYS`; those of days stay.
+        """
+        if self._chain is None:
+            return False
+        with self._transaction():
+            self._connection.execute(_DROP_HEADS, (now - HOURS_KEPT_DAYS * DAY_S,))
+        found = self._connection.execute(_LAST_DROPPED).fetchone()
+        if found is None:
+            return False
+        rows = (self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()[0] for table in _AGED)
+        oldest = min(found[0], *(at - at % QUARTER_S for at in rows if at is not None))
+        with self._well_formed(), self._transaction():
+            return self._chain.cut(oldest, now=int(now))
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -212,6 +259,11 @@ class HistoryWriter(HistoryReader):
         """
         oldest = now - keep_days * DAY_S
         with self._transaction():
+            if self._chain is not None:
+                altered = altered_aside(self._connection, now, keep_s=keep_days * DAY_S)
+                for fact in altered:
+                    self._chain.add_fact(fact)
+                self.altered += len(altered)
             returned = bring_back(self._connection, now, keep_s=keep_days * DAY_S)
             aside = set_aside(self._connection, now)
             if self._is_past(oldest):
@@ -240,8 +292,9 @@ class HistoryWriter(HistoryReader):
 
     def _drop_rows(self, table: str, before: float, span_s: int) -> None:
         (first,) = self._connection.execute(f"SELECT MIN(at) FROM {table}").fetchone()
-        if first is not None and first < before:
-            until = math.ceil(min(before, first + span_s))
+        # Never less than a whole step: each is a link of the chain.
+        if first is not None and first + span_s <= before:
+            until = math.ceil(first + span_s)
             self._connection.execute(f"DELETE FROM {table} WHERE at < ?", (until,))
             if self._chain is not None:
                 self._chain.dropped(table, until)
@@ -269,7 +322,26 @@ class HistoryWriter(HistoryReader):
             self._compact_quarter(start, until)
         self._connection.execute(_SET_FACT, ("compacted_until", str(until)))
 
+    def _note_altered_minutes(self, start: int) -> None:
+        """Append a fact if rows of containers of a quarter are not those that were written, before they are gone."""
+        if self._chain is None:
+            return
+        kept = containers_in_force(self._connection, start)
+        found = self._connection.execute(
+            "SELECT DISTINCT at FROM containers WHERE at >= ? AND at < ?", (start, start + QUARTER_S)
+        ).fetchall()
+        altered = [
+            at
+            for at in sorted({*kept, *(at for (at,) in found)})
+            if kept.get(at) != containers_digest(self._connection, at)
+        ]
+        if altered:
+            fact = {"table": "containers", "during": "compaction", "minutes": altered}
+            self._chain.add_fact(Fact("altered", start, fact))
+            self.altered += len(altered)
+
     def _compact_quarter(self, start: int, end: int) -> None:
+        self._note_altered_minutes(start)
         by_container: dict[int, list[Values]] = {}
         for container, *values in self._connection.execute(
             f"SELECT container, {NAMES} FROM containers WHERE at >= ? AND at < ?", (start, end)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
+from agent import __version__
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.exporters.prometheus.store import Metrics
 from agent.history.keeper import History
@@ -33,7 +34,6 @@ class FanOut:
         recorder: The history; None where none is kept.
 
     Attributes:
-        mqtt: As given; a standby replaces it when it takes over.
         unread: Fields of units' replies that nobody reads.
         recent: The last 24 hours of every unit.
         archive: Where closed windows of pools' accounts are kept; None where no history is.
@@ -42,8 +42,8 @@ class FanOut:
 
     def __init__(self, metrics: Metrics, mqtt: MqttExporter, recorder: Recorder | None) -> None:
         self.metrics = metrics
-        self.mqtt = mqtt
         self._recorder = recorder
+        self.mqtt = mqtt
         self.is_silent = False
         self._changes = ChangeLog()
         self._mismatches = MismatchLog()
@@ -51,6 +51,17 @@ class FanOut:
         self.recent = RecentDays()
         self.archive = None if recorder is None else PoolArchive(recorder.history)
         self._nameplates = None if recorder is None else NameplateFacts(recorder.history)
+
+    @property
+    def mqtt(self) -> MqttExporter:
+        """The MQTT exporter; a standby replaces it when it takes over."""
+        return self._mqtt
+
+    @mqtt.setter
+    def mqtt(self, mqtt: MqttExporter) -> None:
+        self._mqtt = mqtt
+        if self._recorder is not None:
+            mqtt.hear_heads(self._recorder.history.hear_head)
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
@@ -158,6 +169,9 @@ class FanOut:
         joules = energy()
         self.metrics.on_energy(joules)
         yield
+        if self._recorder is not None:
+            health = self._recorder.health
+            self.mqtt.on_heads((health.day_head, health.head))
         self.mqtt.on_figures(figures, joules, interval_s=interval_s, simulated_units=simulated_units)
         yield
         if self._recorder is not None:
@@ -211,6 +225,8 @@ class FanOut:
         if self._recorder is not None:
             trouble = self.history_trouble
             self.mqtt.on_health("history", is_well=trouble is None, detail=trouble or "history is written")
+            trouble = self._recorder.health.chain_trouble
+            self.mqtt.on_health("chain", is_well=trouble is None, detail=trouble or "the history's heads are signed")
 
 
 def recorder_of(setup: Setup) -> Recorder | None:
@@ -224,5 +240,8 @@ def recorder_of(setup: Setup) -> Recorder | None:
         zone=site.zone.key,
         keep_days=kept.keep_days,
         max_bytes=int(kept.max_mb * 1e6),
+        key_path=kept.key_path(setup.path),
+        version=__version__,
+        other_agents=kept.other_agents,
     )
     return Recorder(history, interval_s=setup.config.poll.interval_s)

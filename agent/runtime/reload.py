@@ -16,6 +16,8 @@ FIXED_KEYS = (
     "api.state_file",
     "history.keep",
     "history.file",
+    "history.key_file",
+    "history.other_agents",
     "history.keep_days",
     "history.max_mb",
     "snapshot.keep",

@@ -4,7 +4,7 @@ _hashsight() {
     COMPREPLY=()
     for each in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $each" in
-            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger verify" | " ledger check" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
+            " init" | " run" | " check" | " once" | " top" | " read" | " record" | " scan" | " verify" | " listen" | " metrics" | " rules" | " demo" | " statement" | " history" | " history export" | " history merge" | " history verify" | " history seal" | " ledger" | " ledger show" | " ledger export" | " ledger diff" | " ledger verify" | " ledger check" | " ledger set" | " ledger import" | " pools" | " pools credited" | " pools show" | " pools suggest" | " fleet" | " mqtt" | " mqtt check" | " mqtt tail" | " curtail" | " curtail start" | " curtail stop" | " curtail list" | " doctor") path="$path $each" ;;
         esac
     done
     case "$path $before" in
@@ -204,6 +204,40 @@ _hashsight() {
             return ;;
         " history merge --into")
             COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --config" | " history verify -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --history")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --key")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --heads")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --head")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history verify --witness")
+            return ;;
+        " history seal --config" | " history seal -c")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history seal --history")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history seal --into")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history seal --rfc3161")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history seal --add")
+            COMPREPLY=($(compgen -f -- "$word"))
+            return ;;
+        " history seal --note")
             return ;;
         " ledger show --config" | " ledger show -c")
             COMPREPLY=($(compgen -f -- "$word"))
@@ -433,7 +467,7 @@ _hashsight() {
             [[ $word == -* ]] && words="--config -c --history --format --json --verify --rows --chain --key --publish --combine --sites --restates --appendix --acknowledge --owner -h --help" || words=""
             ;;
         " history")
-            [[ $word == -* ]] && words="-h --help" || words="export merge"
+            [[ $word == -* ]] && words="-h --help" || words="export merge verify seal"
             ;;
         " history export")
             [[ $word == -* ]] && words="--config -c --history --from --to --what --json -h --help" || words=""
@@ -441,6 +475,12 @@ _hashsight() {
         " history merge")
             [[ $word == -* ]] && words="--into --json -h --help" || words=""
             has_files=1
+            ;;
+        " history verify")
+            [[ $word == -* ]] && words="--config -c --history --key --heads --head --witness --json -h --help" || words=""
+            ;;
+        " history seal")
+            [[ $word == -* ]] && words="--config -c --history --into --rfc3161 --add --note -h --help" || words=""
             ;;
         " ledger")
             [[ $word == -* ]] && words="-h --help" || words="show export diff verify check set import"

@@ -21,6 +21,7 @@ PARTS = (
     ("bench_fleet.py", "sick", "--seconds", "20"),
     ("bench_scrape.py",),
     ("bench_figures.py",),
+    ("bench_chain.py", "4", "4"),
     ("bench_readers.py", "--runs", "5", "--seconds", "2"),
     ("bench_lane.py", "--seconds", "40"),
     ("bench_pages.py", "--seconds", "20"),

@@ -133,6 +133,15 @@ def printed(name: str, *options: str) -> str:
             (rf"site rows +{NUMBER} MB, {NUMBER} bytes each", rf"one minute written +{NUMBER} ms"),
         ),
         (
+            "bench_chain.py",
+            ("1", "1"),
+            (
+                rf"the chain adds +{NUMBER} %",
+                rf"writer's CPU a minute +{NUMBER} ms without, {NUMBER} ms with the chain",
+                rf"verify +{NUMBER} s, [0-9,]+ links, [0-9,]+ digests",
+            ),
+        ),
+        (
             "bench_fleet_page.py",
             ("--sites", "3", "--units", "20", "--interval", "1", "--seconds", "1"),
             (
@@ -189,6 +198,7 @@ def printed(name: str, *options: str) -> str:
         "pages",
         "figures",
         "history",
+        "chain",
         "fleet page",
         "hostile",
         "recovery",

@@ -19,6 +19,7 @@ TREE = command_tree()
 PRINT_NO_DATA = {
     "run": "a service, whose log is JSON",
     "ledger export": "writes a file in the form of another program",
+    "history seal": "what it prints is JSON: the seal",
     "init": "asks questions; the files that it writes are its result",
 }
 """Commands without `--json`, and why."""

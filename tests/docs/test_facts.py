@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FACTS_FILES = tuple(
-    ROOT / "docs" / name for name in ("antminer-api.md", "aftermarket-api.md", "pool-apis.md", "statement.md")
+    ROOT / "docs" / f"{name}.md"
+    for name in ("antminer-api", "aftermarket-api", "history-chain", "pool-apis", "statement")
 )
 ASSUMPTIONS_FILE = ROOT / "docs" / "assumptions.md"
 SOURCES = sorted(path for package in ("agent", "simulators") for path in (ROOT / package).rglob("*.py"))

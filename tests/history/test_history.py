@@ -717,11 +717,13 @@ def recent(now: float) -> int:
 
 
 def test_four_hundred_days_are_kept(path: Path) -> None:
-    """Rows and changes are deleted after 400 days, not before; a state that still lasts is kept at any age."""
-    write(path, [row(AT), row(AT + 60)])
+    """Rows are deleted after 400 days, ten minutes at a time; a state that still lasts is kept at any age."""
+    write(path, [row(AT), row(AT + 540), row(AT + 600)])
     lasting = Change(unit_id="u1", state="hashing", why="hashing", since=AT)
-    with tidied(path, now=AT + 400 * DAY_S + 30) as file:
-        assert min(each[0] for chunk in file.chunks(0, 1e12) for each in chunk) == AT + 60
+    with tidied(path, now=AT + 400 * DAY_S + 599) as file:
+        assert min(each[0] for chunk in file.chunks(0, 1e12) for each in chunk) == AT
+    with tidied(path, now=AT + 400 * DAY_S + 600) as file:
+        assert min(each[0] for chunk in file.chunks(0, 1e12) for each in chunk) == AT + 600
         file.write(changes=[lasting, Change(unit_id="u2", state="stopped", why="asleep", since=AT, until=AT + 1.0)])
         file.tidy(now=AT + 401 * DAY_S, keep_days=400, max_bytes=1 << 40)
         assert list(file.changes(0, 1e12)) == [lasting]

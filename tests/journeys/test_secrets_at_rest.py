@@ -58,4 +58,5 @@ async def test_files_are_private_and_memory_is_not_dumped(tmp_path: Path) -> Non
     assert limits == ["0", "0"]
     assert {"site.history.sqlite", "site.history.sqlite-wal", "site.mqtt-site.sqlite"} <= found.keys()
     assert {"site.curtailments.json", "site.curtailments.json.lock", "ledger.csv.journal.jsonl"} <= found.keys()
+    assert (found.pop("site.history.key"), found.pop("site.history.key.pub")) == ("0600", "0644")
     assert set(found.values()) <= {"0640", "0600"}, found

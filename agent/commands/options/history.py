@@ -13,7 +13,7 @@ app = typer.Typer(
     cls=Group,
     add_completion=False,
     no_args_is_help=True,
-    help="Export the site's minute-by-minute history, or merge those of two agents.",
+    help="Export, verify and seal the site's minute-by-minute history, or merge those of two agents.",
 )
 
 
@@ -54,3 +54,65 @@ def merge(
     as_json: PlainJson = False,
 ) -> None:
     """Put two agents' histories of one site together; each minute counts once, the first file's where both have it."""
+
+
+@command(
+    app,
+    examples=(
+        "hashsight history verify",
+        "hashsight history verify --history site.history.sqlite --key site.history.key.pub --head seal.json",
+        "hashsight history verify --witness 1812:2751632193640781",
+    ),
+)
+def verify(
+    *,
+    config: ConfigPath = None,
+    history: HistoryPath = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", help="Public key (PEM) that signs; default: the one beside the private key. Repeatable."),
+    ] = None,
+    heads: Annotated[
+        Path | None,
+        typer.Option("--heads", help="Log of heads, JSON a line; default: the log and latest head beside the history."),
+    ] = None,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option("--head", help="A head or a seal that was kept elsewhere. Repeatable."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            metavar="SEQ:CHECK",
+            help="mining_history_chain_links and mining_history_chain_check at one moment. Repeatable.",
+        ),
+    ] = None,
+    as_json: PlainJson = False,
+) -> None:
+    """Hold every kept row against its chain, and the chain against its signed heads. Exit code 1 names what differs."""
+
+
+@command(
+    app,
+    examples=(
+        "hashsight history seal --into seal.json --rfc3161 seal.tsq",
+        'hashsight history seal --add seal.tsr --note "time stamp of seal.json"',
+    ),
+)
+def seal(
+    *,
+    config: ConfigPath = None,
+    history: HistoryPath = None,
+    into: Annotated[Path | None, typer.Option("--into", help="Write the seal to this file; default: print it.")] = None,
+    rfc3161: Annotated[
+        Path | None,
+        typer.Option("--rfc3161", metavar="FILE", help="Also write a time stamp request (RFC 3161, DER) of the seal."),
+    ] = None,
+    add: Annotated[
+        Path | None,
+        typer.Option("--add", help="Record this file's SHA-256 in the chain: a time stamp, a receipt, a scan."),
+    ] = None,
+    words: Annotated[str, typer.Option("--note", help="Words for --add, at most 500 characters.")] = "",
+) -> None:
+    """Write the latest signed head with its public key, to anchor it elsewhere. Nothing is sent."""

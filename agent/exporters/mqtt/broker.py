@@ -77,6 +77,7 @@ class Broker:
         health: Connection and message counts.
         on_state: Called with (True if messages get through, detail in words) after each connect and each failure.
         reception: Receives orders and readings.
+        on_head: Called with each message about a head of the site's chain; None reads none.
         on_connected: Called once messages get through, before anything is delivered.
         stop: Set it to publish what is left and close the connection.
         is_replaced: Another agent publishes the site from now on: end without a word about this one.
@@ -99,6 +100,7 @@ class Broker:
         self.outbox = outbox
         self.health = BrokerHealth()
         self.on_state: Callable[[bool, str], None] = lambda _is_connected, _detail: None
+        self.on_head: Callable[[Received], None] | None = None
         self.on_connected: Callable[[], None] = lambda: None
         self.stop = asyncio.Event()
         self.is_replaced = False
@@ -111,6 +113,7 @@ class Broker:
             outbox, self._retained, self.health, has_work=self._has_work, name=f"mqtt {link.name}"
         )
         self._is_proving = False
+        self._is_head_refused = False
 
     @property
     def unwritten(self) -> Sequence[Message]:
@@ -201,6 +204,9 @@ class Broker:
         def on_arrival(received: Received) -> bool:
             if received.topic == self._composer.topics.canary:
                 proof.hear(received)
+            elif self._composer.topics.is_head(received.topic):
+                if self.on_head is not None:
+                    self.on_head(received)
             else:
                 self.reception.take_reading(received)
             return True
@@ -243,6 +249,7 @@ class Broker:
             raise self._not_allowed("was acknowledged but did not come back") from None
         self._is_proving = False
         await connection.publish(topics.agent, self._composer.agent("online", at=self._wall()), is_retained=True)
+        await self._read_heads(connection)
         if self._meters is not None:
             await connection.subscribe(self._meters)
         if orders is not None and self._orders is not None:
@@ -268,6 +275,22 @@ class Broker:
             await connection.publish(topics.agent, stopped, is_retained=True)
         await self._writer.confirm()
         raise _StoppedError
+
+    async def _read_heads(self, connection: Connection) -> None:
+        """Ask for the retained heads of the site's chain, before new ones take their place.
+
+        A broker whose access list hides them is no reason to deliver nothing.
+        """
+        if self.on_head is None:
+            return
+        try:
+            await connection.subscribe(self._composer.topics.heads)
+        except BrokerError as error:
+            if error.reason != "acl":
+                raise
+            if not self._is_head_refused:
+                log.warning("mqtt heads not read back", broker=self.link.name, error=str(error))
+            self._is_head_refused = True
 
     def _on_connected(self) -> None:
         self.health.connections += 1

@@ -60,7 +60,16 @@ class CurtailmentChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="k
 
 
 Subject = Literal[
-    "outbox", "outbox_full", "gateway", "meter", "broker", "history", "curtailments", "configuration", "polling"
+    "outbox",
+    "outbox_full",
+    "gateway",
+    "meter",
+    "broker",
+    "history",
+    "chain",
+    "curtailments",
+    "configuration",
+    "polling",
 ]
 
 

@@ -17,6 +17,8 @@ from agent.exporters.mqtt.messages import (
     EventMessage,
     FiguresMessage,
     GroupFigures,
+    HeadFields,
+    HeadMessage,
     Loss,
     PoolSums,
     UnitFacts,
@@ -24,6 +26,7 @@ from agent.exporters.mqtt.messages import (
     UnitsMessage,
 )
 from agent.exporters.mqtt.topics import Topics
+from agent.history.chain.heads import SignedHead
 from agent.site.credited.account import AccountCredit
 from agent.site.energy import Energy
 from agent.site.status import UnitStatus
@@ -122,6 +125,11 @@ class Composer:
     def canary(self, nonce: str, *, at: float) -> bytes:
         """Return the message that the broker must deliver back to the agent."""
         return self._compose(CanaryMessage, at, nonce=nonce)
+
+    def head(self, signed: SignedHead) -> bytes:
+        """Return a message with a head of the history's chain."""
+        head = HeadFields(**signed.head.fields)
+        return self._compose(HeadMessage, signed.head.at, head=head, signature=signed.signature)
 
     def error(self, topic: str, reason: str, detail: str, payload: bytes, *, at: float) -> bytes:
         """Return the answer to a received message that was refused."""

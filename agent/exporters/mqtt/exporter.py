@@ -7,7 +7,7 @@ carries up to 100 units, and these messages are kept until delivered.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Literal, NamedTuple
 
 import structlog
@@ -23,6 +23,7 @@ from agent.exporters.mqtt.meters import MqttMeters
 from agent.exporters.mqtt.news import CurtailmentNews, HealthNews, WorkNews, is_news
 from agent.exporters.mqtt.outbox_file import Kind, Message
 from agent.exporters.mqtt.outlet import Outlet, Units
+from agent.history.chain.heads import SignedHead
 from agent.site.curtailment.events import Event
 from agent.site.energy import Energy
 from agent.site.metered import MeterWatts
@@ -79,6 +80,7 @@ class MqttExporter:
         self._health_news = HealthNews()
         self._work_news = WorkNews()
         self._lapsed: set[str] = set()
+        self._heads: dict[str, SignedHead] = {}
         for outlet in self.outlets:
             self._listen_to(outlet)
 
@@ -109,6 +111,40 @@ class MqttExporter:
                     outlet.broker.stop.set()
                     if outlet.node is not None:
                         outlet.node.stop.set()
+
+    def hear_heads(self, on_head: Callable[[SignedHead, str, bool], None]) -> None:
+        """Read the heads of the site's chain that brokers retain, and those that other agents publish meanwhile.
+
+        Args:
+            on_head: Called with each head, the broker's name, and True if the broker had retained it.
+        """
+
+        def listener(outlet: Outlet) -> Callable[[Received], None]:
+            def hear(received: Received) -> None:
+                # Anything may be published there; what is no head says nothing, as the empty message of a deleted one.
+                with suppress(ValueError):
+                    on_head(SignedHead.parse(received.payload), outlet.name, received.is_retained)
+
+            return hear
+
+        for outlet in self.outlets:
+            outlet.broker.on_head = listener(outlet)
+
+    def on_heads(self, heads: Iterable[SignedHead | None]) -> None:
+        """Publish and retain the latest head of each occasion; call it before `on_figures`.
+
+        Args:
+            heads: The latest day's, then the latest of all; None where there is none.
+        """
+        if not self.outlets:
+            return
+        for occasion, signed in zip(("day", "hour"), heads, strict=True):
+            if signed is not None and self._heads.get(occasion) is not signed:
+                before = self._heads.get(occasion)
+                self._heads[occasion] = signed
+                if before is not None and before.head.key != signed.head.key:
+                    self._offer(self._composer.topics.head(before.head.key, occasion), b"")
+                self._offer(self._composer.topics.head(signed.head.key, occasion), self._composer.head(signed))
 
     def leave_to_another(self) -> None:
         """End without announcing that the agent stopped: another one publishes the site already."""
@@ -207,7 +243,11 @@ class MqttExporter:
             self._queue_event(change)
 
     def on_health(
-        self, subject: Literal["history", "curtailments", "configuration", "polling"], *, is_well: bool, detail: str
+        self,
+        subject: Literal["history", "chain", "curtailments", "configuration", "polling"],
+        *,
+        is_well: bool,
+        detail: str,
     ) -> None:
         """Publish a change in the health of a part of the agent outside this package; call it each interval."""
         if self.outlets:

@@ -264,6 +264,45 @@ class CanaryMessage(Envelope, frozen=True, kw_only=True):
     nonce: str
 
 
+class HeadFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that are signed: a head of the history's chain (docs/history-chain.md).
+
+    Attributes:
+        format: Version of these fields.
+        chain: Name of the chain.
+        key: Id of the key that signs.
+        seq: Number of the last link.
+        hash: Its hash.
+        at: Unix time, s.
+        day: The site's calendar day then.
+        kind: The occasion.
+    """
+
+    format: int
+    chain: str
+    site: str
+    zone: str
+    key: str
+    seq: int
+    hash: str
+    at: int
+    day: str
+    kind: Literal["start", "hour", "day", "stop", "statement", "latest"]
+    version: str
+
+
+class HeadMessage(Envelope, frozen=True, kw_only=True):
+    """The latest head of the history's chain; `hashsight history verify --head` takes the message as it is.
+
+    Attributes:
+        signature: Ed25519's of the head's canonical JSON, in Base64; null while the agent has no key.
+    """
+
+    schema: Literal["hashsight.head.v1"] = "hashsight.head.v1"
+    head: HeadFields
+    signature: str | None
+
+
 class ErrorMessage(Envelope, frozen=True, kw_only=True):
     """The answer to a received message that was refused and changed nothing.
 
@@ -310,6 +349,7 @@ PUBLISHED: dict[str, type[Envelope]] = {
     "agent": AgentMessage,
     "canary": CanaryMessage,
     "error": ErrorMessage,
+    "head": HeadMessage,
 }
 TAKEN_IN: dict[str, type[msgspec.Struct]] = {
     "curtailment-start": StartOrder,

@@ -7,6 +7,7 @@ units                   up to 100 units' statuses in one message; kept until del
 events                  changes; kept until delivered
 agent                   online, offline (the will), stopped
 agent/canary            comes back to the agent, which proves that the broker lets it publish
+chain/<key>/day, chain/<key>/hour   the latest signed heads of the history's chain, by the key that signed; retained
 errors                  received messages that were refused
 curtailment/set         received
 meter/site, meter/container/<id>, meter/unit/<unit_id>   received
@@ -65,9 +66,23 @@ class Topics:
         self.events = f"{self.root}/events"
         self.agent = f"{self.root}/agent"
         self.canary = f"{self.root}/agent/canary"
+        self.heads = f"{self.root}/chain/#"
         self.errors = f"{self.root}/errors"
         self.curtailment = f"{self.root}/curtailment/set"
         self.meters = f"{self.root}/meter/#"
+
+    def head(self, key: str, occasion: str) -> str:
+        """Return the topic of a head of the history's chain.
+
+        Args:
+            key: Id of the key that signed it; empty without one.
+            occasion: ``day`` or ``hour``.
+        """
+        return f"{self.root}/chain/{level(key)}/{occasion}"
+
+    def is_head(self, topic: str) -> bool:
+        """Return True for a topic of heads, this agent's or another's."""
+        return topic.startswith(self.heads[:-1])
 
     def container(self, name: str) -> str:
         """Return a container's topic."""

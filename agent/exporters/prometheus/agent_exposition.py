@@ -40,6 +40,8 @@ class AgentExposition(Collector):
         numbers = self._numbers
         numbers.identity_figures = numbers.identity()
         numbers.discovery_figures = numbers.discovery()
+        signed = None if numbers.history is None else numbers.history.head
+        numbers.history_head = None if signed is None else signed.head
         for family in AGENT_FAMILIES:
             if numbers.is_silent and not family.name.startswith(OWN):
                 continue

@@ -394,6 +394,38 @@ _HISTORY: tuple[Family[AgentNumbers], ...] = (
         "Size of the history file and its write-ahead log.",
         _of_history(lambda health: health.size_bytes),
     ),
+    _own(
+        "miner_agent_history_heads_signed_state",
+        "1 while the heads of the history's chain are signed, 0 while there is no key; the log says why.",
+        _of_history(lambda health: health.is_signing),
+    ),
+    _own(
+        "miner_agent_history_head_errors_total",
+        "Failures to sign or keep heads of the history's chain, by reason: key, head, log, latest or anchor.",
+        lambda own: [] if own.history is None else _counts(own.history.head_errors),
+        "reason",
+        kind=Kind.COUNTER,
+    ),
+    _own(
+        "miner_agent_history_doubts",
+        "What spoke against the history's chain since the agent's start, by reason: restored, rolled_back, forked,"
+        " other_key, new_key or altered.",
+        lambda own: [] if own.history is None else _counts(own.history.doubts),
+        "reason",
+    ),
+    _own(
+        "mining_history_chain_links",
+        "Number of the last link that the latest head of the history's chain signs.",
+        lambda own: (((own.site,), None if own.history_head is None else own.history_head.seq),),
+        "site",
+    ),
+    _own(
+        "mining_history_chain_check",
+        "First 52 bits of that link's hash as a number; `hashsight history verify --witness LINKS:CHECK` holds both"
+        " against a history.",
+        lambda own: (((own.site,), None if own.history_head is None else own.history_head.check),),
+        "site",
+    ),
 )
 
 _IDENTITY: tuple[Family[AgentNumbers], ...] = (

@@ -13,6 +13,7 @@ from agent.exporters.broker_numbers import BrokerNumbers
 from agent.exporters.http_refusals import new_counts
 from agent.exporters.prometheus.histogram import Histogram
 from agent.hil.discovery.figures import DiscoveryFigures
+from agent.history.chain.heads import Head
 from agent.history.health import Health
 from agent.site.credited.account import AccountState
 from agent.site.identity.figures import IdentityFigures
@@ -59,6 +60,7 @@ class AgentNumbers:
         meters: Returns every meter's state.
         pool_accounts: Returns what is known of every pool's account.
         history: Health of the history writer; None without a history.
+        history_head: The chain's latest head in the scrape being made, so that both its families agree; None without.
         mqtt: Returns every broker's numbers.
         identity: Returns the current identity figures.
         identity_figures: The figures of the scrape being made, so that all its families agree.
@@ -103,6 +105,7 @@ class AgentNumbers:
         self.meters: Callable[[], Iterable[MeterState]] = tuple
         self.pool_accounts: Callable[[], Iterable[AccountState]] = tuple
         self.history: Health | None = None
+        self.history_head: Head | None = None
         self.mqtt: Callable[[], Iterable[BrokerNumbers]] = tuple
         self.identity: Callable[[], IdentityFigures] = IdentityFigures
         self.identity_figures = IdentityFigures()

@@ -1,7 +1,7 @@
 """Heads: the hash of the chain at a moment, with the site, signed by the agent's key. Pure.
 
 A head's text is the canonical JSON of its fields (`links.canonical`), and its signature is Ed25519's of that text in
-UTF-8. Signed: RFC 8032, pure Ed25519, no context.
+UTF-8, without a context. Documented (D332).
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from agent.files.signing import PublicKey
-from agent.history.chain.links import canonical
+from agent.history.chain.links import Fact, canonical
 
 HEAD_FORMAT = 1
 _HASH_DIGITS = 64
@@ -167,3 +167,14 @@ def head_of_text(text: str) -> Head:
 def is_hash(text: str) -> bool:
     """Return True for 64 hexadecimal digits in lower case."""
     return len(text) == _HASH_DIGITS and not set(text) - set("0123456789abcdef")
+
+
+def is_about(fact: Fact, chain: str) -> bool:
+    """Return True if a fact says that this history follows one of another chain."""
+    return fact.body.get("known_chain") == chain or chain in (fact.body.get("known_chains") or ())
+
+
+def is_left(fact: Fact, head: Head) -> bool:
+    """Return True if a fact says that the history which a head is of was left for an older copy."""
+    body = fact.body
+    return body.get("known_chain") == head.chain and body.get("seq", head.seq) < head.seq <= body.get("known_seq", 0)

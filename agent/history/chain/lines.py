@@ -42,7 +42,9 @@ def chain_lines(reader: HistoryReader, start: float | None = None) -> Generator[
             for name, digest in (("digest", link.digest), ("containers", link.containers))
         }
         kind = link.kind.name.lower()
-        lines.append(canonical({"seq": seq, "kind": kind, "at": link.at, **digests, "body": link.body, "hash": before}))
+        lines.append(
+            canonical({"seq": seq, "kind": kind, "at": link.at, **digests, "body": link.body or None, "hash": before})
+        )
         if len(lines) >= _LINES:
             yield "".join(f"{line}\n" for line in lines)
             lines.clear()

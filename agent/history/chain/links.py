@@ -31,9 +31,11 @@ import msgspec
 CHAIN_FORMAT = 1
 FIRST_HASH = "0" * 64
 DIGEST_BYTES = 16
+DAY_S = 86_400
 HOUR_S = 3600
 MALFORMED = "malformed"
 """The kind of a fact whose link has no fact's body; none is written."""
+QUARTER_S = 900
 
 
 class LinkKind(IntEnum):
@@ -56,7 +58,8 @@ class Link(NamedTuple):
         kind: Its kind.
         at: Unix time, s; its meaning is the kind's.
         digest, containers: Digests of rows; None where there are none.
-        body: The JSON of a fact, or the name of the deleted rows; None for other kinds.
+        body: The JSON of a fact, or the name of the deleted rows. None for other kinds, or empty for a minute that is
+            not later than all before it: the index of facts has such ones as well, so that every minute is found fast.
     """
 
     seq: int

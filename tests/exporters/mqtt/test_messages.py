@@ -18,11 +18,28 @@ from agent.exporters.mqtt.composer import moment
 from agent.exporters.mqtt.messages import UNITS_A_MESSAGE, schemas
 from agent.exporters.mqtt.news import WorkNews, is_news
 from agent.exporters.mqtt.topics import MeterScope, Topics, from_level, level
+from agent.history.chain.heads import Head, HeadKind, SignedHead
 from agent.site.curtailment.orders import ScopeOrder
 from agent.site.lateness import held
 from agent.site.reasons import Reason
 from agent.site.status import UnitState
 from agent.site.totals import site_figures
+
+HEAD = SignedHead(
+    Head(
+        chain="3f",
+        site="alpha",
+        zone="UTC",
+        key="5d1b3a0c94e27f68",
+        seq=12,
+        hash="0" * 64,
+        at=int(AT),
+        day="2025-11-20",
+        kind=HeadKind.HOUR,
+        version="1.0",
+    ),
+    "c2lnbmF0dXJl",
+)
 
 
 def test_schema_files_are_what_the_types_say(request: pytest.FixtureRequest) -> None:
@@ -86,6 +103,7 @@ def test_every_message_fits_its_schema() -> None:
             make.agent("online", at=AT),
             make.canary("123", at=AT),
             make.error("a/b", "malformed", "not JSON", b'{"x', at=AT),
+            make.head(HEAD),
         )
     ]
     assert {body["schema"] for body in bodies} == set(BY_SCHEMA)

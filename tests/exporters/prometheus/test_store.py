@@ -28,6 +28,7 @@ from agent.exporters.prometheus.negotiation import accepts_gzip, wants_openmetri
 from agent.exporters.prometheus.store import Metrics, contract
 from agent.exporters.prometheus.text_format import clean_label, label_pairs
 from agent.exporters.prometheus.unit_families import FAMILIES, SERIES_PER_UNIT, UNIT_LABELS
+from agent.history.chain.heads import Head, HeadKind, SignedHead, check_of
 from agent.history.health import Health
 from agent.site.credited.account import AccountState
 from agent.site.delivered import Delivered
@@ -49,6 +50,19 @@ from agent.unit.reading import Identity, Poll, PoolReading, PowerKind, ShareRead
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 U1 = 'site="nd-1",container="C1",unit="u1"'
+
+CHAIN_HEAD = Head(
+    chain="3f",
+    site="alpha",
+    zone="UTC",
+    key="",
+    seq=12,
+    hash="f" * 64,
+    at=int(AT),
+    day="2025-11-20",
+    kind=HeadKind.HOUR,
+    version="1",
+)
 
 
 class Clock:
@@ -773,7 +787,9 @@ def test_contract_is_sound() -> None:
     rows = contract()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert re.fullmatch(r"(miner|mining_(site|container|rack|model|owner|pool)|miner_agent)(_[a-z0-9]+)+", row.name)
+        assert re.fullmatch(
+            r"(miner|mining_(site|container|rack|model|owner|pool|history)|miner_agent)(_[a-z0-9]+)+", row.name
+        )
         assert not re.search(r"tera|giga|mega|milli|percent|celcius|_ms$|_ths", row.name)
         assert row.name.endswith("_total") is (row.kind == "counter")
         assert row.name.endswith("_info") is (row.kind == "info")
@@ -913,7 +929,8 @@ async def test_exposition_is_the_contract() -> None:
     metrics.on_reload(is_successful=True, at=AT)
     metrics.watch_pool_accounts(lambda: [AccountState(name="main", pool="X", reads=1)])
     metrics.watch_polling(int, float)
-    metrics.watch_history(Health(is_writing=True, written_at=AT, size_bytes=4096))
+    kept = Health(is_writing=True, written_at=AT, size_bytes=4096, is_signing=True, head=SignedHead(CHAIN_HEAD, None))
+    metrics.watch_history(kept)
     metrics.watch_curtailments(lambda: True)
     metrics.watch_web_config(lambda: True)
     metrics.own.page_url = "https://gateway.mine.example"
@@ -1011,3 +1028,21 @@ async def test_a_meter_that_lapsed_has_no_watts_and_keeps_its_counts() -> None:
         'miner_agent_meter_readings_total{meter="feeder",result="ok"} 3.0',
         'miner_agent_meter_readings_total{meter="feeder",result="failed"} 7.0',
     ]
+
+
+async def test_a_chains_latest_head_is_two_exact_numbers() -> None:
+    """The number of the link and the first 52 bits of its hash come through a scrape to the last digit."""
+    metrics = store()
+    metrics.watch_history(Health(head=SignedHead(CHAIN_HEAD, None)))
+    await metrics.scrape()
+    found = {
+        sample.name: (sample.labels, sample.value)
+        for family in parse_text(await text_of(metrics))
+        for sample in family.samples
+        if sample.name.startswith("mining_history_")
+    }
+    assert found == {
+        "mining_history_chain_links": ({"site": "nd-1"}, 12.0),
+        "mining_history_chain_check": ({"site": "nd-1"}, float(2**52 - 1)),
+    }
+    assert int(found["mining_history_chain_check"][1]) == check_of("f" * 64)

@@ -252,7 +252,7 @@ def test_a_map_is_kept_where_it_marks_a_bad_chip(chip_map: str, kept: str | Unse
         ({"MHS 24h": 20e6, "MHS 15m": 199e6}, None, (199e12, 900)),
     ],
 )
-def test_rates_under_other_keys(
+def test_rates_under_other_agents(
     changes: dict[str, Any], five_s_th: float | None, stand_in: tuple[float | None, float | None]
 ) -> None:
     """A rate over another window than 5 s stands in with its window, and is no 5 s rate."""
@@ -302,13 +302,13 @@ def test_another_unit_of_rates() -> None:
     assert legacy(rate_unit="TH", GHS__5s=rate_hs / 1e12, GHS__av=100, rate_30m=100).hashrate_5s_hs == rate_hs
 
 
-def other_keys(shape: type[msgspec.Struct]) -> set[str]:
+def other_agents(shape: type[msgspec.Struct]) -> set[str]:
     """Return the keys that a strict decode refuses."""
     return {field.encode_name for field in msgspec.structs.fields(shape) if field.type is type(None)}
 
 
 def test_both_paths_refuse_the_same_keys() -> None:
     """The fast path leaves a reply to the slow path if that would look for its keys elsewhere."""
-    numbered = {key for key in other_keys(stats_schema.Stats) if key[-1].isdigit()}
-    assert other_keys(stats_schema.Stats) - numbered == other_keys(fast_stats._Stats)
-    assert other_keys(stats_schema.Chain) == other_keys(fast_stats._Chain)
+    numbered = {key for key in other_agents(stats_schema.Stats) if key[-1].isdigit()}
+    assert other_agents(stats_schema.Stats) - numbered == other_agents(fast_stats._Stats)
+    assert other_agents(stats_schema.Chain) == other_agents(fast_stats._Chain)
