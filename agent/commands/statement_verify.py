@@ -4,6 +4,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -13,12 +14,16 @@ from agent.commands.statement_key import COMMAND, key_file, known_key
 from agent.commands.statement_ledger import dated_ledger, found_config, of_owner
 from agent.commands.terminal import FAILED, err, out, usage_error
 from agent.files.signing import PublicKey
+from agent.history.chain.findings import FindingKind
+from agent.history.reader import HistoryReader
 from agent.statement.document import Document, read_document
 from agent.statement.errors import StatementError
 from agent.statement.owner_source import OwnerSource
 from agent.statement.parts import titled
-from agent.statement.period import parse_period
+from agent.statement.period import Period, parse_period
 from agent.statement.verifying import Verified, document_of_site, verify_with_exports, verify_with_history
+
+_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,20 @@ def _history(document: Document, against: Against) -> tuple[str, Path, Verified]
         declared = of_owner(dated_ledger(config, reader.site, now=time.time()), owner)
         rows = None if owner is None else OwnerSource(reader, owner)
         found = verify_with_history(document, reader, period, declared=declared, rows=rows)
-        return reader.site, key_file(config, reader.path), found
+        agents = key_file(config, reader.path)
+        found.differences.extend(_kept_otherwise(reader, period, known_key(None, agents)))
+        return reader.site, agents, found
+
+
+def _kept_otherwise(reader: HistoryReader, period: Period, key: PublicKey | None) -> list[str]:
+    """Return what in the period is not as the history's chain has it: containers, owners, states, pools and links.
+
+    The site's rows are held against their links with the document.
+    """
+    verdict = reader.verify(keys=() if key is None else (key,), start=period.start, end=period.end)
+    found = [each for each in verdict.findings if each.table != "site" and each.kind is not FindingKind.UNSIGNED]
+    shown = [f"history: {each.text(ZoneInfo(period.zone))}" for each in found[:_LISTED]]
+    return [*shown, f"and {len(found) - _LISTED} more; see hashsight history verify"] if found[_LISTED:] else shown
 
 
 def _exported(document: Document, against: Against) -> tuple[str, None, Verified]:

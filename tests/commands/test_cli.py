@@ -77,7 +77,7 @@ def test_a_misspelt_command_is_refused_with_the_nearest() -> None:
         ("hashsight c", ["check", "curtail"]),
         ("hashsight --", ["--version", "--install-completion", "--show-completion", "--help"]),
         ("hashsight run --", ["--config", "--web.config.file", "--help"]),
-        ("hashsight ledger ", ["show", "export", "diff", "check", "set", "import"]),
+        ("hashsight ledger ", ["show", "export", "diff", "verify", "check", "set", "import"]),
         ("hashsight ledger set --s", ["--slot", "--status", "--serial", "--simulated", "--swap"]),
         ("hashsight ledger show --format ", ["table", "csv", "json"]),
     ],

@@ -292,3 +292,18 @@ def test_refusals(words: tuple[str, ...], status: int, reason: str, folder: Path
     refused = call("statement", *words)
     assert (refused.exit_code, refused.stdout) == (status, "")
     assert reason in " ".join(refused.stderr.split())
+
+
+def test_rows_that_stand_in_no_figure_are_held_against_the_chain(folder: Path) -> None:
+    """A container's row that was edited is named by table and time, although no figure rests on it."""
+    with closing(write_history(folder / "site.history.sqlite")) as file:
+        file.write(containers=[("C1", each.values()) for each in hours(AT, AT + DAY_S, deployed_hs=200e12)])
+    document = saved(folder, stated())
+    assert call("statement", "--verify", document).exit_code == 0
+    with closing(sqlite3.connect(folder / "site.history.sqlite")) as history:
+        history.execute("UPDATE containers SET watts_metered = watts_metered + 1 WHERE at = ?", (AT + 3600,))
+        history.commit()
+    found = call("statement", "--verify", document)
+    assert found.exit_code == 1
+    assert "history: 2025-10-01 01:00" in found.stderr
+    assert "container" in found.stderr

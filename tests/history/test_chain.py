@@ -37,8 +37,8 @@ def hashes(file: HistoryWriter) -> tuple[int, str]:
 
 def test_text_of_a_link_is_what_is_documented() -> None:
     """The text that is hashed has the documented fields, and JSON one form."""
-    link = Link(7, LinkKind.MINUTE, AT, bytes(16), None)
-    assert link.text == f"7|minute|{AT}|{'00' * 16}||"
+    link = Link(7, LinkKind.MINUTE, AT, bytes(14), None)
+    assert link.text == f"7|minute|{AT}|{'00' * 14}||"
     assert Link(8, LinkKind.FACT, AT, body='{"fact":"start"}').text == f'8|fact|{AT}|||{{"fact":"start"}}'
     assert canonical({"b": 0.1, "a": "\N{SNOWMAN}"}) == '{"a":"\N{SNOWMAN}","b":0.1}'
     with pytest.raises(ValueError, match="JSON compliant"):

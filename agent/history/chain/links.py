@@ -16,8 +16,8 @@ quarter is in force; an absent digest means that no row is there any more.
 | `dropped` | rows that begin before are deleted | | | which rows |
 | `fact` | when it held | | | its JSON |
 
-A digest is the first 16 bytes of a SHA-256: what a second row with the same digest would cost is out of reach, and
-history is 32 bytes a minute smaller.
+A digest is the first 14 bytes of a SHA-256: what a second row with the same digest would cost is out of reach, and
+history is 36 bytes a minute smaller.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ import msgspec
 
 CHAIN_FORMAT = 1
 FIRST_HASH = "0" * 64
-DIGEST_BYTES = 16
+DIGEST_BYTES = 14
 DAY_S = 86_400
 HOUR_S = 3600
 MALFORMED = "malformed"
