@@ -146,6 +146,10 @@ class _Exporters:
         """Show nothing."""
         return iter(())
 
+    def on_whole_round(self, _at: float, **_: Any) -> Iterator[None]:
+        """Show nothing."""
+        return iter(())
+
 
 class _NoWalkList:
     """Takes the place of the walk list."""
