@@ -111,7 +111,8 @@ def test_bins_of_151_for_units_that_say_200(tmp_path: Path) -> None:
     history = month_of(tmp_path / "october.sqlite", fact)
     status, _, refused = run("statement", "2025-10", "--history", history, "--publish")
     assert (status, "--acknowledge nameplates" in refused) == (1, True)
-    asked = ("statement", "2025-10", "--history", history, "--publish", "--acknowledge", "nameplates")
+    key = ("--key", str(tmp_path / "site.history.key"))
+    asked = ("statement", "2025-10", "--history", history, "--publish", "--acknowledge", "nameplates", *key)
     status, document, _ = run(*asked, "--json")
     stated = json.loads(document)
     assert (status, stated["acknowledged"], stated["is_draft"]) == (0, ["nameplates"], False)
@@ -132,6 +133,7 @@ def test_bins_of_151_for_units_that_say_200(tmp_path: Path) -> None:
         assert run(*shlex.split(line["command"])[1:])[0] == 0
     status, told, _ = run("ledger", "check", "--config", config)
     assert (status, told.count("\n")) == (0, 1)
+    assert told.endswith(f"; the ledger has changed {len(wrong)} such rows since, the agent looks hourly\n")
 
 
 def test_nothing_was_checked_yet(tmp_path: Path) -> None:
