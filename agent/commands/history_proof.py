@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible, write_json, write_text
 from agent.commands.site_file import site_file
 from agent.commands.terminal import FAILED, exit_codes, note, out, usage_error
@@ -213,7 +214,8 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
         yield f"  {visible(finding.text(zone))}"
     if number > len(verdict.findings.kept):
         yield f"  and {number - len(verdict.findings.kept):,} more"
-    yield f"{verdict.seq - verdict.base:,} links, {verdict.rows:,} minutes, quarters and hours of rows checked"
+    links = counted(verdict.seq - verdict.base, "link")
+    yield f"{links} and {counted(verdict.rows, 'digest')} of rows checked"
     if verdict.base:
         yield f"the chain begins behind link {verdict.base:,}: older rows were deleted for their age"
     if verdict.signed is None:
@@ -226,7 +228,7 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
         yield f"signed up to link {verdict.signed.seq:,}, {moment_text(verdict.signed.at, zone)} ({visible(by)})"
     if verdict.tail_links:
         begin = "" if verdict.tail_from is None else f", minutes from {moment_text(verdict.tail_from, zone)} on"
-        yield f"not signed yet: {verdict.tail_links:,} links{begin}"
+        yield f"not signed yet: {counted(verdict.tail_links, 'link')}{begin}"
     if verdict.too_old:
         yield f"{verdict.too_old:,} heads and witnesses of other places are older than that and say nothing here"
     yield from _facts(verdict, zone)

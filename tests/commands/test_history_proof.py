@@ -57,7 +57,7 @@ def test_a_whole_history_holds(path: Path) -> None:
     result = call("verify", "--history", path)
     lines = result.stdout.splitlines()
     assert (result.exit_code, lines[0]) == (0, f"{path}: holds")
-    assert lines[1].endswith("562 minutes, quarters and hours of rows checked")
+    assert lines[1].endswith(" links and 562 digests of rows checked")
     assert lines[2].startswith("signed up to link ")
     assert str(public_file(key_file(path))) in lines[2]
     assert lines[3].endswith("minutes from 2025-10-01 03:00 on")
