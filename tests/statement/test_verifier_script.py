@@ -174,6 +174,17 @@ def test_another_key_and_no_key(desk: Desk) -> None:
     assert wrong(desk.run(unsigned)) == ["statement of alpha: not signed"]
 
 
+def test_heads_of_a_document_that_an_office_signed(desk: Desk) -> None:
+    """Heads are held against the keys that the document names as the agent's, also within a combination."""
+    office, heads = key_of(9), (head_of(history(), 50),)
+    write_key(desk.key, 9)
+    beta = stated_document(history("beta", operating_hs=45 * PH))
+    for document in (stated_document(key=office), combined_document(stated_document(), beta, key=office)):
+        output = desk.run(document.text.encode(), history(), heads=heads)
+        assert output.startswith("0\n"), output
+        assert "ok      signed by the site\n" in output
+
+
 def test_an_owners_rows_are_not_held_against_the_sites(desk: Desk) -> None:
     """An owner's statement has rows of its own, which no export alone gives: they are skipped, not called wrong."""
     text = _resigned(stated_document(ledger=ledger_of()), ("parts", 0, "owner"), "North")
@@ -216,4 +227,4 @@ def test_edits_are_found(desk: Desk) -> None:
     found = wrong(desk.run(text, source))
     assert f"744 rows are as they were chained; not at {rows[100].at}" in found
     heads = (head_of(history(), 50, 2),)
-    assert wrong(desk.run(text, history(), heads=heads)) == ["it is signed by the key"]
+    assert wrong(desk.run(text, history(), heads=heads)) == ["signed by the site"]
