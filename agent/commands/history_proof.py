@@ -33,6 +33,12 @@ from agent.history.writer import write_history
 _WITNESS = re.compile(r"([0-9]{1,15}):([0-9]{1,16})(?:\.0*)?", re.ASCII)
 _MOST_LINE = 1 << 16
 _MODE = 0o644
+_DOUBTS = {
+    "restored": "an older copy of this history, or another history, was put in its place",
+    "rolled_back": "a broker has a later head than this history",
+    "forked": "two copies of this history were continued",
+    "other_key": "another key signed for this site",
+}
 
 
 class _Files(NamedTuple):
@@ -249,7 +255,7 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
                 words = f": {body.get('note')}" if body.get("note") else ""
                 yield visible(f"anchor added {at}: {body.get('name')}, SHA-256 {body.get('sha256')}{words}")
             case "restored" | "rolled_back" | "forked" | "other_key" as kind:
-                yield visible(f"{at}: {kind.replace('_', ' ')}; link {body.get('known_seq')} was known elsewhere")
+                yield visible(f"{at}: {kind}: {_DOUBTS[kind]}; the head known then is of link {body.get('known_seq')}")
 
 
 def _zone(verdict: Verdict) -> ZoneInfo:
