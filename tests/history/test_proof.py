@@ -654,6 +654,6 @@ def test_old_heads_of_hours_go_and_those_of_days_stay(path: Path) -> None:
     assert sum(kind == "hour" for kind, _ in heads) == 14 * 11 + 11
     assert said(path) == []
     edited(path, f"UPDATE site SET deployed_hs = 2 * deployed_hs WHERE at = {AT - 17 * DAY_S}")
-    edited(path, f"UPDATE chain SET digest = ZEROBLOB(16) WHERE at = {AT - 17 * DAY_S - 7200}")
+    edited(path, f"UPDATE chain SET digest = ZEROBLOB(14) WHERE at = {AT - 17 * DAY_S - 7200}")
     found = said(path)
     assert [words.split()[:2] for words in found] == [["links", "chain"], ["edited", "site"], ["edited", "site"]]
