@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from agent.commands.ledger_text import counted
 from agent.commands.machine_output import visible, write_json, write_text
 from agent.commands.site_file import site_file
 from agent.commands.terminal import FAILED, exit_codes, note, out, usage_error
@@ -32,6 +33,12 @@ from agent.history.writer import write_history
 _WITNESS = re.compile(r"([0-9]{1,15}):([0-9]{1,16})(?:\.0*)?", re.ASCII)
 _MOST_LINE = 1 << 16
 _MODE = 0o644
+_DOUBTS = {
+    "restored": "an older copy of this history, or another history, was put in its place",
+    "rolled_back": "a broker has a later head than this history",
+    "forked": "two copies of this history were continued",
+    "other_key": "another key signed for this site",
+}
 
 
 class _Files(NamedTuple):
@@ -213,7 +220,8 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
         yield f"  {visible(finding.text(zone))}"
     if number > len(verdict.findings.kept):
         yield f"  and {number - len(verdict.findings.kept):,} more"
-    yield f"{verdict.seq - verdict.base:,} links, {verdict.rows:,} minutes, quarters and hours of rows checked"
+    links = counted(verdict.seq - verdict.base, "link")
+    yield f"{links} and {counted(verdict.rows, 'digest')} of rows checked"
     if verdict.base:
         yield f"the chain begins behind link {verdict.base:,}: older rows were deleted for their age"
     if verdict.signed is None:
@@ -226,7 +234,7 @@ def _words(files: _Files, verdict: Verdict, given: list[Path] | None) -> Iterato
         yield f"signed up to link {verdict.signed.seq:,}, {moment_text(verdict.signed.at, zone)} ({visible(by)})"
     if verdict.tail_links:
         begin = "" if verdict.tail_from is None else f", minutes from {moment_text(verdict.tail_from, zone)} on"
-        yield f"not signed yet: {verdict.tail_links:,} links{begin}"
+        yield f"not signed yet: {counted(verdict.tail_links, 'link')}{begin}"
     if verdict.too_old:
         yield f"{verdict.too_old:,} heads and witnesses of other places are older than that and say nothing here"
     yield from _facts(verdict, zone)
@@ -247,7 +255,7 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
                 words = f": {body.get('note')}" if body.get("note") else ""
                 yield visible(f"anchor added {at}: {body.get('name')}, SHA-256 {body.get('sha256')}{words}")
             case "restored" | "rolled_back" | "forked" | "other_key" as kind:
-                yield visible(f"{at}: {kind.replace('_', ' ')}; link {body.get('known_seq')} was known elsewhere")
+                yield visible(f"{at}: {kind}: {_DOUBTS[kind]}; the head known then is of link {body.get('known_seq')}")
 
 
 def _zone(verdict: Verdict) -> ZoneInfo:

@@ -72,7 +72,8 @@ def print_check(site: LedgerSite, option: str, *, as_json: bool) -> None:
         write_json_rows(row.json() for row in rows)
     else:
         write_lines(_text(row) for row in rows)
-        out.print(_summary(found, moment_cell(float(at), site.zone)), markup=False, soft_wrap=True)
+        changed = sum(len(group.named) for group in found.groups) - len(rows)
+        out.print(_summary(found, moment_cell(float(at), site.zone), changed), markup=False, soft_wrap=True)
     if rows:
         raise typer.Exit(FAILED)
 
@@ -101,10 +102,13 @@ def _text(row: _Proposed) -> str:
     return f"{row.entry.unit_id}: {nameplate_text(row.group)} -> {mend}"
 
 
-def _summary(found: Nameplates, at: str) -> str:
+def _summary(found: Nameplates, at: str, changed: int) -> str:
+    """Return the sums of the latest look, and how many of its rows the ledger has changed since then."""
     differing = sum(group.units for group in found.groups) + found.other_units
+    since = f"; the ledger has changed {counted(changed, 'such row')} since, the agent looks hourly" if changed else ""
     return (
         f"{differing:,} of {counted(found.units, 'unit')} differ from their rows,"
         f" {found.units_differing:,} by more than 3 %; {found.units_unknown:,} say nothing, at {at};"
-        f" deployed {hashrate_text(found.row_hs)} by the rows, {hashrate_text(found.own_hs)} by the units' own word"
+        f" deployed {hashrate_text(found.row_hs)} by the rows,"
+        f" {hashrate_text(found.own_hs)} by the units' own word{since}"
     )

@@ -50,8 +50,17 @@ def signing_key(given: Path | None, agents: Path | None, *, is_draft: bool) -> S
         if is_draft:
             note(f"not signed: {agents}: {reason}")
             return None
-        hint = f"a published statement is signed: run this as {_owner(agents)}, or give a key with --key FILE"
+        hint = f"a published statement is signed: {_way_out(agents)}, or give a key with --key FILE"
         raise usage_error(COMMAND, "--publish", str(agents), f"{reason}; {hint}") from error
+
+
+def _way_out(file: Path) -> str:
+    """Return how to come by a key that could not be read: a missing one is nobody's to read."""
+    try:
+        is_there = file.exists()
+    except OSError:  # a folder that is closed to this account
+        is_there = True
+    return f"run this as {_owner(file)}" if is_there else "the agent makes its key when it starts, start it"
 
 
 def _owner(file: Path) -> str:

@@ -48,7 +48,8 @@ def _lines(contents: Contents) -> Iterator[str]:
 def _agent(contents: Contents) -> Iterator[str]:
     for run in contents.agents or ():
         commit = f"commit {run.commit[:12]}" if run.commit else "commit not known"
-        yield f"kept by hashsight {run.version}, {commit}, from {utc_text(run.since)}, {run.starts} starts"
+        starts = "1 start" if run.starts == 1 else f"{run.starts:,} starts"
+        yield f"kept by hashsight {run.version}, {commit}, from {utc_text(run.since)}, {starts}"
     for key in contents.keys or ():
         yield f"its chain is signed by key {key.key_id}, from {utc_text(key.since)}"
     clock = contents.clock

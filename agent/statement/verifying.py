@@ -5,7 +5,9 @@ their reasons; from an exported chain, row by row and link by link, what history
 named, never passed over.
 """
 
+import base64
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -112,7 +114,8 @@ def verify_with_exports(
         site: One of its sites.
         rows: The CSV of `history export` for the period, and its name in errors.
         chain: The lines of `history export --what chain`, and their name; None without.
-        key: The agent's public key, for the chain's heads; None if it is not known.
+        key: The public key that signs the document; None if it is not known. With it, heads of the chain are held
+            against it and the keys that the document names as the agent's.
 
     Raises:
         StatementError: If the site is not in the document, or a file is not what it should be.
@@ -134,7 +137,8 @@ def verify_with_exports(
     if key is None:
         unchecked.append("signatures of the chain's heads")
     else:
-        differences += _head_differences(exported, key)
+        for contents, _ in found:
+            differences += _head_differences(exported, key, contents)
     return Verified(differences, unchecked)
 
 
@@ -178,8 +182,17 @@ def _chained_differences(
         yield from walked.row_mistakes(rows.chunks(part.start, until), part.start, until)
 
 
-def _head_differences(chain: ExportedChain, key: PublicKey) -> Iterator[str]:
-    """Yield the heads that this key did not sign, or that name another hash than the links before them give."""
+def _head_differences(chain: ExportedChain, key: PublicKey, contents: Contents) -> Iterator[str]:
+    """Yield the heads that name another hash than the links before them give, or that no known key signed.
+
+    Known are the key that signs the document and the agent's own, as the document and facts up to its last link name
+    them: an office may sign a site's document, and an agent's lost key has a successor. A head behind that link may be
+    of a later key.
+    """
+    end = 0 if contents.chain is None else contents.chain.seq
+    texts = [each.public_key for each in contents.keys or ()]
+    texts += [str(fact.body.get("public", "")) for fact in chain.facts(kinds=("key",), last=end)]
+    named = list(_public_keys(dict.fromkeys(texts)))
     hashes = dict([chain.chain_base()])
     for link in chain.links():
         if link.seq - 1 in hashes:
@@ -188,8 +201,16 @@ def _head_differences(chain: ExportedChain, key: PublicKey) -> Iterator[str]:
         head = signed.head
         if hashes.get(head.seq) != head.hash:
             yield f"head of {utc_text(head.at)}: its hash is not that of link {head.seq}"
-        elif signed.signature is not None and not signed.is_signed_by(key):
-            yield f"head of {utc_text(head.at)}: it is not signed by key {key.id}"
+        elif signed.signature is not None and not any(map(signed.is_signed_by, (key, *named))) and head.seq <= end:
+            ids = dict.fromkeys((key.id, *(each.id for each in named)))
+            yield f"head of {utc_text(head.at)}: it is not signed by key {' or '.join(ids)}"
+
+
+def _public_keys(texts: Iterable[str]) -> Iterator[PublicKey]:
+    """Yield keys in Base64; a text that is none signs nothing."""
+    for text in texts:
+        with suppress(ValueError):
+            yield PublicKey(base64.b64decode(text, validate=True))
 
 
 def _content_differences(

@@ -19,9 +19,11 @@ from agent.commands.command_line import app
 from agent.files.signing import public_file
 from agent.history.chain.anchors import requested_anchors
 from agent.history.chain.heads import SignedHead, check_of
+from agent.history.chain.links import Fact
 from agent.history.chain.seals import timestamp_request
 from agent.history.heads import key_file, latest_file, log_file
 from agent.history.reader import read_history
+from agent.history.writer import write_history
 
 
 def call(*words: str | Path) -> Result:
@@ -57,7 +59,7 @@ def test_a_whole_history_holds(path: Path) -> None:
     result = call("verify", "--history", path)
     lines = result.stdout.splitlines()
     assert (result.exit_code, lines[0]) == (0, f"{path}: holds")
-    assert lines[1].endswith("562 minutes, quarters and hours of rows checked")
+    assert lines[1].endswith(" links and 562 digests of rows checked")
     assert lines[2].startswith("signed up to link ")
     assert str(public_file(key_file(path))) in lines[2]
     assert lines[3].endswith("minutes from 2025-10-01 03:00 on")
@@ -215,6 +217,24 @@ def test_openssl_reads_the_request(tmp_path: Path) -> None:
     assert "Hash Algorithm: sha256" in said
     assert "Nonce: 0xFEDCBA9876543210" in said
     assert "Certificate required: yes" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("restored", "an older copy of this history, or another history, was put in its place"),
+        ("rolled_back", "a broker has a later head than this history"),
+        ("forked", "two copies of this history were continued"),
+        ("other_key", "another key signed for this site"),
+    ],
+)
+def test_doubts_of_the_past_are_listed_in_words(kind: str, words: str, path: Path) -> None:
+    """What the agent once found against the chain is said with its time and the head that it knew."""
+    with closing(write_history(path)) as file:
+        file.write(facts=[Fact(kind, AT, {"known_seq": 48})])
+    said = call("verify", "--history", path)
+    assert said.exit_code == 0
+    assert f"2025-10-01 00:00: {kind}: {words}; the head known then is of link 48\n" in said.stdout
 
 
 def test_an_anchor_becomes_a_fact(path: Path, tmp_path: Path) -> None:

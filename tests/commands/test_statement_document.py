@@ -152,9 +152,7 @@ def test_publishing_without_a_key_is_refused(folder: Path) -> None:
         refused = call("statement", "2025-10", "--publish", *words)
         assert (refused.exit_code, refused.stdout) == (2, "")
         assert f"{KEY}" in refused.stderr
-        assert (
-            "cannot be read: No such file or directory; a published statement is signed: run this as" in refused.stderr
-        )
+        assert "cannot be read: No such file or directory; a published statement is signed: the agent" in refused.stderr
         assert "or give a key with --key FILE" in refused.stderr
     draft = call("statement", "2025-10", "--json")
     assert draft.exit_code == 0

@@ -133,6 +133,7 @@ def test_bins_of_151_for_units_that_say_200(tmp_path: Path) -> None:
         assert run(*shlex.split(line["command"])[1:])[0] == 0
     status, told, _ = run("ledger", "check", "--config", config)
     assert (status, told.count("\n")) == (0, 1)
+    assert told.endswith(f"; the ledger has changed {len(wrong)} such rows since, the agent looks hourly\n")
 
 
 def test_nothing_was_checked_yet(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_documents_hold(source: Chained, entries: Any, desk: Desk) -> None:
     output = desk.run(document.text.encode(), source, heads=(head_of(source, 200),))
     assert output.startswith("0\n"), output
     assert output.endswith("everything holds\n")
-    assert f"signed by key {key_of().public.id}, the one that was given" in output
+    assert f"ok      statement of alpha: signed by key {key_of().public.id}\n" in output
+    assert "ok      statement of alpha: its key is the one that was given\n" in output
 
 
 def test_a_combination_and_one_of_its_sites(desk: Desk) -> None:
@@ -168,9 +169,36 @@ def test_another_key_and_no_key(desk: Desk) -> None:
     """A signature of a key that is not the one that was given is wrong, and so is none."""
     document = stated_document()
     text = _resigned(document, ("computed_at",), 1e9, number=5)
-    assert wrong(desk.run(text)) == [f"statement of alpha: signed by key {key_of(5).public.id}, the one that was given"]
+    assert wrong(desk.run(text)) == ["statement of alpha: its key is the one that was given"]
     unsigned = document_text({**json.loads(document.text), "signature": None}).encode()
     assert wrong(desk.run(unsigned)) == ["statement of alpha: not signed"]
+
+
+def test_heads_of_a_document_that_an_office_signed(desk: Desk) -> None:
+    """Heads are held against the keys that the document names as the agent's, also within a combination."""
+    office, heads = key_of(9), (head_of(history(), 50),)
+    write_key(desk.key, 9)
+    beta = stated_document(history("beta", operating_hs=45 * PH))
+    for document in (stated_document(key=office), combined_document(stated_document(), beta, key=office)):
+        output = desk.run(document.text.encode(), history(), heads=heads)
+        assert output.startswith("0\n"), output
+        assert "ok      signed by the site\n" in output
+
+
+def test_an_owners_rows_are_not_held_against_the_sites(desk: Desk) -> None:
+    """An owner's statement has rows of its own, which no export alone gives: they are skipped, not called wrong."""
+    text = _resigned(stated_document(ledger=ledger_of()), ("parts", 0, "owner"), "North")
+    output = desk.run(text, history())
+    assert output.startswith("0\n"), output
+    assert "skipped an owner's rows follow from the whole history" in output
+
+
+def test_a_file_that_is_not_there(desk: Desk) -> None:
+    """A missing file is named in one line, without a traceback."""
+    output = desk.run(stated_document().text.encode(), None, "--rows", "nowhere.csv")
+    assert output.splitlines()[-1].startswith("WRONG   not what it should be: FileNotFoundError")
+    assert "nowhere.csv" in output
+    assert "Traceback" not in output
 
 
 def test_edits_are_found(desk: Desk) -> None:
@@ -199,4 +227,4 @@ def test_edits_are_found(desk: Desk) -> None:
     found = wrong(desk.run(text, source))
     assert f"744 rows are as they were chained; not at {rows[100].at}" in found
     heads = (head_of(history(), 50, 2),)
-    assert wrong(desk.run(text, history(), heads=heads)) == ["it is signed by the key"]
+    assert wrong(desk.run(text, history(), heads=heads)) == ["signed by the site"]

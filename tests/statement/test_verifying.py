@@ -191,6 +191,46 @@ def test_heads_are_checked_with_the_key() -> None:
     assert wrong == ["head of 2025-10-01T00:00:00Z: its hash is not that of link 300"]
 
 
+def test_heads_of_a_document_that_an_office_signed() -> None:
+    """Heads are signed by the agent, whose key the document names; who signs the document is another matter."""
+    office, source = key_of(9), history()
+    heads = [head_of(source, 300)]
+    document = stated_document(key=office)
+    assert exported(document, source, heads=heads, key=office.public).differences == []
+    other = exported(document, source, heads=[head_of(source, 300, 2)], key=office.public).differences
+    named = f"{office.public.id} or {key_of().public.id}"
+    assert other == [f"head of 2025-10-01T00:00:00Z: it is not signed by key {named}"]
+    # Facts from before a key was named in the period, and no key at all in a fact.
+    late = [Fact("key", LATER, kept_facts()[1].body), Fact("key", LATER, {"public": "no key"})]
+    source = history(facts=late)
+    document = stated_document(source, key=office)
+    assert document.contents[0].keys is None
+    assert exported(document, source, heads=[head_of(source, 300)], key=office.public).differences == []
+    source = history()
+    whole = combined_document(stated_document(), stated_document(history("beta", operating_hs=45 * PH)), key=office)
+    assert exported(whole, source, heads=heads, key=office.public).differences == []
+
+
+def test_heads_behind_the_document_may_be_of_a_later_key() -> None:
+    """What came later changes nothing, such as a new key; what the document rests on has a key that it names."""
+    document = stated_document()
+    end = document.contents[0].chain
+    assert end is not None
+    later = Chained([*hours(*OCTOBER), *hours(OCTOBER[1], OCTOBER[1] + DAY_S)], kept_facts())
+    heads = [head_of(later, end.seq + 5, 2)]
+    assert exported(document, history(), heads=[]).differences == []
+    assert (
+        verify_with_exports(
+            document,
+            "alpha",
+            (rows_text(history()), "rows.csv"),
+            (chain_text(later, heads), "chain.jsonl"),
+            key=key_of().public,
+        ).differences
+        == []
+    )
+
+
 def test_one_site_of_a_combination() -> None:
     """Each site of a combination is held against its own history or exports, from the document within it."""
     beta = history("beta", operating_hs=45 * PH)

@@ -287,7 +287,7 @@ class HeadFields(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     at: int
     day: str
-    kind: Literal["start", "hour", "day", "stop", "statement", "latest"]
+    kind: Literal["start", "hour", "day", "stop", "latest"]
     version: str
 
 

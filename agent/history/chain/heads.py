@@ -26,7 +26,6 @@ class HeadKind(StrEnum):
     HOUR = "hour"
     DAY = "day"
     STOP = "stop"
-    STATEMENT = "statement"
     LATEST = "latest"
 
 
