@@ -133,6 +133,8 @@ def verify_with_exports(
         whole.statement, source, period, course=_stated_course(found), is_exported=True, has_facts=exported is not None
     )
     unchecked = [*NOT_IN_ROWS, *(["the ledger"] if stated.unseen.ledger_digest else [])]
+    if document.statement.before is not None:
+        unchecked.append("the period before")
     if exported is None:
         return Verified(differences, [*unchecked, *(["the chain and its facts"] if found else [])])
     differences += _site_differences(exported, stated)

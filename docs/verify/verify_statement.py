@@ -166,7 +166,8 @@ def check_chain(path, end, rows, part, key):
     differ = sorted(at for at in {*found, *chained} if found.get(at) != chained.get(at))
     check(not differ, f"{len(found)} rows are as they were chained" + "".join(f"; not at {at}" for at in differ[:5]))
     for head, signature in heads:
-        check(hashes.get(head["seq"]) == head["hash"], f"the head at link {head['seq']} is of this chain")
+        is_here = hashes.get(head["seq"]) == head["hash"] and head["site"] == part["site"]
+        check(is_here, f"the head at link {head['seq']} is of this chain and site")
         check(not key or not signature or is_signed(key, head, decode(signature)), "it is signed by the key")
 
 
@@ -177,8 +178,7 @@ def main():
         options.add_argument(name)
     given = options.parse_args()
     key = given.key and load_pem_public_key(Path(given.key).read_bytes()).public_bytes(Encoding.Raw, PublicFormat.Raw)
-    text = Path(given.document).read_bytes()
-    document = json.loads(text)
+    document = json.loads(text := Path(given.document).read_bytes())
     check(text == f"{canonical(document)}\n".encode(), "the file is in canonical form, to the byte")
     check_signature(document, key)
     check_figures(document)

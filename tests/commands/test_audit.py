@@ -1,13 +1,17 @@
 """An audit from outside, by the command line: lies signed again with the right key, and random edits of every file."""
 
+# ruff: noqa: S608 - statements are this module's own.
+
 import copy
 import json
 import os
+import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 from audited_site import AUDITED, call, copied, write_site
+from typer.testing import Result
 
 from agent.files.signing import read_signing_key
 from agent.statement.contents import Contents
@@ -188,3 +193,131 @@ def test_a_statement_of_rows_that_were_edited_before_does_not_hold(site: Path, w
     assert verified.exit_code == 1
     assert "2025-10-1" in verified.stderr
     assert "deleted" in verified.stderr or "no longer in the history" in verified.stderr
+
+
+# Random edits of every file
+
+DATABASE, JOURNAL, HEADS = "site.history.sqlite", "ledger.csv.journal.jsonl", "site.history.heads.jsonl"
+TABLES = ("site", "containers", "owners", "changes", "pool_credits", "facts", "names", "chain", "heads")
+SHIFTS = (-3600, -60, 60, 3600)
+
+
+def kept() -> object:
+    """Return all that a history keeps, but for how far its tidying came; None if it cannot be read."""
+    try:
+        with closing(sqlite3.connect(DATABASE)) as history:
+            found = {table: history.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}
+    except sqlite3.Error:
+        return None
+    return found | {"facts": [fact for fact in found["facts"] if fact[0] in {"chain", "site", "zone"}]}
+
+
+def changed(value: Any, rng: random.Random) -> Any:
+    """Return another value of the same kind, or one of a kind that no agent writes."""
+    match value:
+        case int():
+            return value + rng.choice((-1, 1, 60))
+        case float():
+            return rng.choice((value * 1.01 + 1.0, -value - 1.0, float("inf")))
+        case bytes():
+            return bytes([value[0] ^ 1]) + value[1:]
+        case str():
+            return value[:-1] + chr(ord(value[-1]) ^ 1)
+        case _:
+            return rng.choice((1.5, "text"))
+
+
+def edit_rows(rng: random.Random) -> str:
+    """Change one row, exchange two, set its clock, double its hashrate, delete it, or delete the last day."""
+    table = rng.choice(TABLES)
+    with closing(sqlite3.connect(DATABASE)) as history:
+        names = [name for _, name, *_ in history.execute(f"PRAGMA table_info({table})")]
+        rows = history.execute(f"SELECT * FROM {table}").fetchall()
+        row, where = rng.choice(rows), " AND ".join(f"{name} IS ?" for name in names)
+        how = rng.choice(("value", "delete", "clock", "swap", "double", "last day"))
+        if how == "clock" and "at" in names:
+            history.execute(f"UPDATE OR REPLACE {table} SET at = at + ? WHERE {where}", (rng.choice(SHIFTS), *row))
+        elif how == "last day" and table in {"site", "containers", "owners"}:
+            history.execute(f"DELETE FROM {table} WHERE at >= (SELECT MAX(at) FROM {table}) - 86400")
+        elif how == "double" and "operating_hs" in names:
+            sets = ", ".join(f"{name} = 2 * {name}" for name in names if name.endswith("_hs"))
+            history.execute(f"UPDATE {table} SET {sets} WHERE {where}", row)
+        elif how == "swap":
+            other, sets = rng.choice(rows), ", ".join(f"{name} = ?" for name in names[1:])
+            for target, source in ((row, other), (other, row)):
+                found = f"UPDATE OR REPLACE {table} SET {sets} WHERE {names[0]} IS ? AND {names[1]} IS ?"
+                history.execute(found, (*source[1:], *target[:2]))
+        elif how == "delete" and table != "heads":
+            history.execute(f"DELETE FROM {table} WHERE {where}", row)
+        else:
+            name = rng.choice(names)
+            value = changed(row[names.index(name)], rng)
+            with suppress(sqlite3.Error):
+                history.execute(f"UPDATE OR REPLACE {table} SET {name} = ? WHERE {where}", (value, *row))
+        history.commit()
+    return f"{table}, {how}: {row[:3]}"
+
+
+def edit_bytes(file: str, rng: random.Random) -> str:
+    """Flip a bit of a file, or cut it."""
+    content = bytearray(Path(file).read_bytes())
+    place = rng.randrange(len(content))
+    if rng.random() < 0.8:
+        content[place] ^= 1 << rng.randrange(8)
+    else:
+        del content[place:]
+    Path(file).write_bytes(content)
+    return f"{file}, byte {place}"
+
+
+def stated(*words: str) -> object:
+    """Return what a statement shows, without when it was computed; None if it is refused."""
+    done = audit("statement", "2025-10", "--format", "csv", *words)
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("computed_at,")]
+    return "\n".join(lines) if done.exit_code == 0 else None
+
+
+def audit(*words: str) -> Result:
+    """Call the command line, which ends in an orderly way whatever it reads."""
+    done = call(*words)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def attack(seed: int, audited: Path, site: Path) -> None:
+    """Edit one file in one way: what changes a figure is found, and what changes nothing is not."""
+    rng = random.Random(seed)
+    for path in audited.iterdir():
+        shutil.copy2(path, site / path.name)
+    before, shown, own = kept(), stated(), stated("--owner", "North")
+    file = rng.choice((DATABASE, DATABASE, DATABASE, JOURNAL, HEADS, "ledger.csv", "october.json", "north.json"))
+    what = edit_rows(rng) if file == DATABASE and rng.random() < 0.75 else edit_bytes(file, rng)
+    after = kept()
+    history, journal = audit("history", "verify"), audit("ledger", "verify")
+    october, north = (audit("statement", "--verify", name) for name in ("october.json", "north.json"))
+    if file == DATABASE and after != before:
+        assert history.exit_code == 1, what
+        assert history.output.strip(), what
+    if (found := stated()) not in {shown, None}:
+        assert history.exit_code == 1 or october.exit_code == 1 or journal.exit_code == 1, what
+    if (found := stated("--owner", "North")) not in {own, None}:
+        assert history.exit_code == 1 or north.exit_code == 1 or journal.exit_code == 1, what
+    if file == DATABASE and after == before:
+        assert (october.exit_code, north.exit_code, journal.exit_code) == (0, 0, 0), (what, found)
+    if file == "ledger.csv":
+        assert journal.exit_code == 1, what
+    if file.endswith(".json"):
+        assert (october if file == "october.json" else north).exit_code == 1, what
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_edits_are_found(audited: Path, site: Path, seed: int) -> None:
+    """Rows, names, links, heads, journal, ledger and documents: no edit changes a figure and is not found."""
+    attack(seed, audited, site)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 600))
+def test_five_hundred_random_edits_are_found(audited: Path, site: Path, seed: int) -> None:
+    """The same, as long as an audit takes."""
+    attack(seed, audited, site)
