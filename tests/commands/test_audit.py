@@ -198,12 +198,15 @@ def test_a_statement_of_rows_that_were_edited_before_does_not_hold(site: Path, w
 # Random edits of every file
 
 DATABASE, JOURNAL, HEADS = "site.history.sqlite", "ledger.csv.journal.jsonl", "site.history.heads.jsonl"
-TABLES = ("site", "containers", "owners", "changes", "pool_credits", "facts", "names", "chain", "heads")
+TABLES = ("site", "containers", "owners", "changes", "pool_credits", "facts", "names", "chain")
 SHIFTS = (-3600, -60, 60, 3600)
 
 
 def kept() -> object:
-    """Return all that a history keeps, but for how far its tidying came; None if it cannot be read."""
+    """Return all that figures and names are taken from; None if it cannot be read.
+
+    Heads are not: a head that is taken for another key's, as an earlier key's are, is covered by the next one.
+    """
     try:
         with closing(sqlite3.connect(DATABASE)) as history:
             found = {table: history.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}
@@ -229,7 +232,7 @@ def changed(value: Any, rng: random.Random) -> Any:
 
 def edit_rows(rng: random.Random) -> str:
     """Change one row, exchange two, set its clock, double its hashrate, delete it, or delete the last day."""
-    table = rng.choice(TABLES)
+    table = rng.choice((*TABLES, "heads"))
     with closing(sqlite3.connect(DATABASE)) as history:
         names = [name for _, name, *_ in history.execute(f"PRAGMA table_info({table})")]
         rows = history.execute(f"SELECT * FROM {table}").fetchall()
