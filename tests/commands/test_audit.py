@@ -308,7 +308,7 @@ def attack(seed: int, audited: Path, site: Path) -> None:
     if file == DATABASE and after == before:
         assert (october.exit_code, north.exit_code, journal.exit_code) == (0, 0, 0), (what, found)
     if file == "ledger.csv":
-        assert journal.exit_code == 1, what
+        assert journal.exit_code != 0, what
     if file.endswith(".json"):
         assert (october if file == "october.json" else north).exit_code == 1, what
 
