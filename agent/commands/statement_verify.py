@@ -18,6 +18,7 @@ from agent.history.chain.findings import FindingKind
 from agent.history.reader import HistoryReader
 from agent.statement.document import Document, read_document
 from agent.statement.errors import StatementError
+from agent.statement.omitted import early_end
 from agent.statement.owner_source import OwnerSource
 from agent.statement.parts import titled
 from agent.statement.period import Period, parse_period
@@ -88,17 +89,23 @@ def _history(document: Document, against: Against) -> tuple[str, Path, Verified]
         rows = None if owner is None else OwnerSource(reader, owner)
         found = verify_with_history(document, reader, period, declared=declared, rows=rows)
         agents = key_file(config, reader.path)
-        found.differences.extend(_kept_otherwise(reader, period, known_key(None, agents)))
+        own = document_of_site(document, reader.site)
+        for contents in own.contents:
+            found.differences.extend(early_end(own.statement, contents, reader.heads()))
+        # The site's rows were held against the links that a whole site's document names.
+        is_held = owner is None and any(contents.chain is not None for contents in own.contents)
+        found.differences.extend(_kept_otherwise(reader, period, known_key(None, agents), is_held=is_held))
         return reader.site, agents, found
 
 
-def _kept_otherwise(reader: HistoryReader, period: Period, key: PublicKey | None) -> list[str]:
-    """Return what in the period is not as the history's chain has it: containers, owners, states, pools and links.
-
-    The site's rows are held against their links with the document.
-    """
+def _kept_otherwise(reader: HistoryReader, period: Period, key: PublicKey | None, *, is_held: bool) -> list[str]:
+    """Return what in the period is not as the history's chain has it; without the site's rows if these were held."""
     verdict = reader.verify(keys=() if key is None else (key,), start=period.start, end=period.end)
-    found = [each for each in verdict.findings if each.table != "site" and each.kind is not FindingKind.UNSIGNED]
+    found = [
+        each
+        for each in verdict.findings
+        if not (is_held and each.table == "site") and each.kind is not FindingKind.UNSIGNED
+    ]
     shown = [f"history: {each.text(ZoneInfo(period.zone))}" for each in found[:_LISTED]]
     return [*shown, f"and {len(found) - _LISTED} more; see hashsight history verify"] if found[_LISTED:] else shown
 

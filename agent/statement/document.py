@@ -17,11 +17,13 @@ import msgspec
 
 from agent.files.signing import PublicKey, SigningKey
 from agent.history.chain.links import canonical
+from agent.statement.before import combined
 from agent.statement.check import statement_of
 from agent.statement.combining import refuse_double
 from agent.statement.contents import Contents, Software
 from agent.statement.definitions import METHODS, TERMS, Definitions, definitions
 from agent.statement.errors import StatementError
+from agent.statement.gates import doubts_of
 from agent.statement.gathering import absent_of, energy_of, is_of_owner
 from agent.statement.remarks import NOT_SIGNED, RESTATED, remarks_of
 from agent.statement.restating import Restates
@@ -202,6 +204,7 @@ def _mistakes(statement: Statement, rest: _Rest, documents: Sequence[Document]) 
     method = METHODS.get(version, "") + (OWNER_METHOD if any(map(is_of_owner, statement.parts)) else "")
     if statement.method != method:
         yield f"method: it is not that of definitions version {version}"
+    yield from _statement_mistakes(statement)
     if documents:
         yield from _combination_mistakes(statement, rest, documents)
         return
@@ -226,12 +229,23 @@ def _mistakes(statement: Statement, rest: _Rest, documents: Sequence[Document]) 
         yield "contents: deployed_steps and the part's ledger_digest do not agree"
 
 
+def _statement_mistakes(statement: Statement) -> Iterator[str]:
+    early = [part.site for part in statement.parts if part.is_over and statement.computed_at < part.end]
+    if early:
+        yield f"computed_at: it is before the end of a period that is said to be over ({', '.join(early)})"
+    doubts = {doubt.name for part in statement.parts for doubt in doubts_of(part)}
+    if list(statement.acknowledged) != sorted(doubts & set(statement.acknowledged)):
+        yield "acknowledged: it names what is in no doubt"
+
+
 def _combination_mistakes(statement: Statement, rest: _Rest, documents: Sequence[Document]) -> Iterator[str]:
     parts = sorted((part for each in documents for part in each.statement.parts), key=lambda part: part.site)
     if rest.contents:
         yield "contents: a combination has none of its own"
     if tuple(parts) != statement.parts:
         yield "parts: they are not those of the documents that it combines"
+    if statement.before != combined(each.statement.before for each in documents):
+        yield "before: it is not that of the documents that it combines"
     try:
         refuse_double(parts)
     except StatementError as error:

@@ -24,6 +24,7 @@ from agent.statement.document import Document
 from agent.statement.errors import StatementError
 from agent.statement.exported import ExportedChain, ExportedRows
 from agent.statement.gathering import BY_FACTS, BY_LEDGER, Declared, FactSource, contents_of, is_of_owner
+from agent.statement.omitted import early_end, omissions
 from agent.statement.parts import Part, Source
 from agent.statement.period import Period, parse_period, utc_text
 
@@ -95,6 +96,11 @@ def verify_with_history(
     for contents, part in found:
         if contents.units is not None and declared is None:
             unchecked.append("the ledger")
+        if contents.units is None and declared is not None:
+            unchecked.append("the ledger, on which it does not rest")
+        whole = document_of_site(document, source.site).statement
+        known = None if declared is None else declared.course
+        differences += omissions(whole, contents, part, rows or source, facts=source, period=period, course=known)
         differences += _chained_differences(contents, part, source, source, declared, unchecked=unchecked)
     return Verified(differences, unchecked)
 
@@ -130,9 +136,14 @@ def verify_with_exports(
         whole.statement, source, period, course=_stated_course(found), is_exported=True, has_facts=exported is not None
     )
     unchecked = [*NOT_IN_ROWS, *(["the ledger"] if stated.unseen.ledger_digest else [])]
+    if document.statement.before is not None:
+        unchecked.append("the period before")
     if exported is None:
         return Verified(differences, [*unchecked, *(["the chain and its facts"] if found else [])])
+    differences += _site_differences(exported, stated)
     for contents, part in found:
+        differences += omissions(whole.statement, contents, part, source, facts=exported, period=period, course=None)
+        differences += early_end(whole.statement, contents, exported.heads)
         differences += _chained_differences(contents, part, source, exported, None, unchecked=unchecked)
     if key is None:
         unchecked.append("signatures of the chain's heads")
@@ -174,12 +185,17 @@ def _chained_differences(
         return
     walked = WalkedChain(chain.links(base.seq), contents.chain, base)
     yield from walked.wrong
-    # The link of a minute has the digest of all owners' rows together.
-    if is_of_owner(part):
-        unchecked.append("each row against its link")
-    elif not walked.wrong:
+    # The link of a minute has the digest of all owners' rows together: the whole history is held against it.
+    if not is_of_owner(part) and not walked.wrong:
         until = part.end if part.is_over else min(part.inputs.last_at, part.end)
         yield from walked.row_mistakes(rows.chunks(part.start, until), part.start, until)
+
+
+def _site_differences(chain: ExportedChain, stated: Part) -> Iterator[str]:
+    """Yield that the chain is of another site than the one stated: rows do not say whose they are."""
+    for signed in chain.heads[-1:]:
+        if signed.head.site != stated.site:
+            yield f"site: stated {stated.site}, the heads of the chain are of {signed.head.site}"
 
 
 def _head_differences(chain: ExportedChain, key: PublicKey, contents: Contents) -> Iterator[str]:

@@ -156,16 +156,16 @@ def check_chain(path, end, found, part, key):
             fields = (entry[name] for name in ("seq", "kind", "at", "digest", "containers", "body"))
             text = before + "\n" + "|".join("" if value is None else str(value) for value in fields)
             before = hashes[entry["seq"]] = hashlib.sha256(text.encode()).hexdigest()
-            if entry["kind"] == "fact" and '"fact":"key"' in entry["body"] and entry["seq"] <= end["seq"]:
+            if entry["seq"] <= end["seq"] and entry["kind"] == "fact" and '"fact":"key"' in entry["body"]:
                 keys.append(decode(json.loads(entry["body"])["public"]))  # of the agent: another may sign documents
-            if entry["kind"] == "minute" and entry["seq"] <= end["seq"]:
+            elif entry["seq"] <= end["seq"] and entry["kind"] == "minute":
                 digests[entry["at"]] = entry["digest"]  # the latest link of a minute is in force
     check(hashes.get(end["seq"]) == end["hash"], f"link {end['seq']} has the hash that the document names")
     chained = {at: each for at, each in digests.items() if each and part["start"] <= at < part["inputs"]["last_at"]}
     differ = sorted(at for at in {*found, *chained} if found.get(at) != chained.get(at))
     check(not differ, f"{len(found)} rows are as they were chained" + "".join(f"; not at {at}" for at in differ[:5]))
     for head, value in heads:
-        check(hashes.get(head["seq"]) == head["hash"], f"the head at link {head['seq']} is of this chain")
+        check((hashes.get(head["seq"]), part["site"]) == (head["hash"], head["site"]), f"head {head['seq']} is its own")
         check(not (key and value) or any(is_signed(each, head, decode(value)) for each in keys), "signed by the site")
 
 

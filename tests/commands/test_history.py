@@ -105,7 +105,7 @@ def test_an_owners_statement(config: Path, tmp_path: Path) -> None:
     file_.write_text(stated.stdout, encoding="utf-8")
     verified = call("statement", "--verify", file_, "-c", config)
     signed = f"signed by key {key_id(tmp_path / 'site.history.key')}"
-    said = f"{file_}: holds for alpha, owner North, 2025-10; {signed}; not checked here: each row against its link\n"
+    said = f"{file_}: holds for alpha, owner North, 2025-10; {signed}\n"
     assert (verified.exit_code, verified.stdout) == (0, said)
     other = call("statement", "--verify", file_, "-c", config, "--owner", "South")
     assert "--owner = 'South': the statement is of owner North" in " ".join(other.stderr.split())

@@ -129,7 +129,7 @@ def test_a_machine_without_a_history(folder: Path) -> None:
     words: Sequence[str | Path] = ("--rows", rows, "--chain", chain, "--key", key)
     verified = call("statement", "--verify", file, *words)
     assert verified.exit_code == 0, verified.stderr
-    rest = "not checked here: credited hashrate, sums of containers, reasons of gaps, the ledger"
+    rest = "not checked here: credited hashrate, sums of containers, reasons of gaps, the ledger, the period before"
     assert verified.stdout.endswith(f"; {rest}\n")
     script = subprocess.run(
         [sys.executable, "-I", str(SCRIPT), str(file), *map(str, words)], capture_output=True, text=True, check=False

@@ -217,7 +217,7 @@ def test_heads_behind_the_document_may_be_of_a_later_key() -> None:
     end = document.contents[0].chain
     assert end is not None
     later = Chained([*hours(*OCTOBER), *hours(OCTOBER[1], OCTOBER[1] + DAY_S)], kept_facts())
-    heads = [head_of(later, end.seq + 5, 2)]
+    heads = [head_of(later, end.seq + 5, 2, at=int(LATER) + 3600)]
     assert exported(document, history(), heads=[]).differences == []
     assert (
         verify_with_exports(
