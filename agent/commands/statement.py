@@ -138,7 +138,7 @@ def _text(document: Document, form: Callable[..., str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asking:
-    """What is asked of a statement.
+    """Options of one request for a statement.
 
     Attributes:
         now: Unix time, s.

@@ -55,7 +55,7 @@ def signing_key(given: Path | None, agents: Path | None, *, is_draft: bool) -> S
 
 
 def _way_out(file: Path) -> str:
-    """Return how to come by a key that could not be read: a missing one is nobody's to read."""
+    """Return the remedy for a key that could not be read: another account, or a start of the agent that makes it."""
     try:
         is_there = file.exists()
     except OSError:  # a folder that is closed to this account

@@ -1,4 +1,4 @@
-"""What a site's dated ledger says for a statement: of the site, or of the shard, that a history is of."""
+"""The dated ledger behind a statement: of the site, or of the shard, whose history it is."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """What a document is verified against.
+    """Sources that a document is verified against.
 
     Attributes:
         config, history: A site's configuration, or its history file.

@@ -34,7 +34,7 @@ def ok(check: str, text: str) -> Finding:
 
 
 def note(check: str, text: str, mend: str = "") -> Finding:
-    """Return a finding that somebody may want to look at."""
+    """Return a finding that is worth a look, and no fault."""
     return Finding(check, Level.NOTE, text, mend)
 
 

@@ -184,22 +184,6 @@ class Gaps(msgspec.Struct, frozen=True, kw_only=True):
     listed: tuple[KeptGap, ...]
 
 
-class Recovered(msgspec.Struct, frozen=True, kw_only=True):
-    """Work through gaps. It is in no figure.
-
-    Attributes:
-        gaps: In how many gaps.
-        hashes: The work, hashes.
-        deployed_hashes: Nameplate of these units times the time, hashes.
-        methods: How it was found.
-    """
-
-    gaps: int
-    hashes: float
-    deployed_hashes: float
-    methods: tuple[str, ...]
-
-
 class ChainEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to the history as a file.
 
@@ -249,7 +233,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
         malformed: Facts that could not be read, in words.
         unknown_facts: How many facts there are of kinds that this version does not know.
         facts_since, chain, agents, keys, clock, configs, ledgers, ledger_changes, deployed_steps, units, curtailments,
-            repairs, recovered, gaps, simulated, energy, chain_events: As defined.
+            repairs, gaps, simulated, energy, chain_events: As defined.
     """
 
     site: str
@@ -265,7 +249,6 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     units: UnitChanges | None
     curtailments: tuple[Curtailment, ...] | None
     repairs: dict[str, int] | None
-    recovered: Recovered | None
     gaps: Gaps | None
     simulated: Simulated | None
     energy: Energy

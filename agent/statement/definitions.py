@@ -98,7 +98,6 @@ _CONTENTS_1 = {
     " was entered.",
     "ledgers": "Digests of the ledgers in force, from which time on.",
     "malformed": "Facts that could not be read; they are in no list.",
-    "recovered": "Work of units that hashed through gaps, by their own uptimes and counters. It is in no figure.",
     "repairs": "How often each rule that repairs a reply, or caps a figure, touched figures in the period.",
     "simulated": "Units of the ledger at loopback addresses, with serial numbers of the simulator, or marked as"
     " simulated, counted in the figures or not.",
@@ -110,6 +109,8 @@ _CONTENTS_1 = {
 _DOCUMENT_1 = {
     "documents": "The documents that a combination rests on, whole.",
     "inputs": "The rows of a part: the SHA-256 of them as `hashsight history export` prints them, in which version.",
+    "recovered": "Of a part: work of units that hashed through its gaps, by their own uptimes and counters, as facts of"
+    " the history tell. It is in no figure but the floor with recovered time.",
     "restates": "The earlier document that this one replaces, by the SHA-256 of its file, and every figure that"
     " differs.",
     "signature": "Ed25519 over the canonical JSON of everything else in the document.",

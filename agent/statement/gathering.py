@@ -27,7 +27,6 @@ from agent.statement.contents import (
     KeptGap,
     KeyInForce,
     LedgerChange,
-    Recovered,
 )
 from agent.statement.declared import DeployedCourse
 from agent.statement.kept_facts import Dated, KeptFacts
@@ -50,11 +49,10 @@ BY_FACTS = (
     "ledger_changes",
     "curtailments",
     "repairs",
-    "recovered",
     "gaps",
 )
 BY_LEDGER = ("deployed_steps", "units", "simulated")
-OF_ALL_UNITS = ("repairs", "recovered")
+OF_ALL_UNITS = ("repairs",)
 """What facts tell of all units together: no owner is told."""
 
 
@@ -183,7 +181,6 @@ def _by_facts(kept: KeptFacts, start: int, end: int, *, is_kept: bool) -> dict[s
         "ledger_changes": tuple(_changes(kept, start)),
         "curtailments": tuple(_curtailments(kept.of("curtailment"), start, end)),
         "repairs": _repairs(kept.of("repairs"), start, end),
-        "recovered": _recovered(kept.of("recovered"), start, end),
         "gaps": _gaps(kept.of("gap"), start, end),
     }
 
@@ -266,16 +263,6 @@ def _repairs(facts: Iterable[Dated], start: int, end: int) -> dict[str, int]:
             for name, number in body.counts.items():
                 counts[name] = counts.get(name, 0) + number
     return counts
-
-
-def _recovered(facts: Iterable[Dated], start: int, end: int) -> Recovered:
-    found = [body for _, body in facts if body.since < end and body.until > start]
-    return Recovered(
-        gaps=len(found),
-        hashes=math.fsum(body.hashes for body in found),
-        deployed_hashes=math.fsum(body.deployed_hashes for body in found),
-        methods=tuple(sorted({body.method for body in found if body.method})),
-    )
 
 
 def _gaps(facts: Iterable[Dated], start: int, end: int) -> Gaps:

@@ -94,15 +94,9 @@ def _events(contents: Contents) -> Iterator[str]:
         size = "" if event.hours is None else f", {event.hours:.2f} h"
         size += "" if event.energy_j is None else f", {event.energy_j / _MWH:.2f} MWh modelled from nameplates"
         yield f"curtailment {begin} {end}{size}, {event.event}, by {event.declared_by or 'nobody named'}"
-    gaps, recovered = contents.gaps, contents.recovered
+    gaps = contents.gaps
     if gaps is not None and gaps.count:
         yield f"the agent did not watch {gaps.count} times, {span_text(gaps.seconds)} in all"
-    if recovered is not None and recovered.gaps:
-        share = recovered.hashes / recovered.deployed_hashes if recovered.deployed_hashes else None
-        yield (
-            f"recovered in {recovered.gaps} gaps, in no figure: {ratio_text(share)} of the nameplate of those units"
-            f" ({', '.join(recovered.methods) or 'method not said'})"
-        )
     if contents.repairs:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(contents.repairs.items()))
         yield f"repairs and caps that touched figures: {counts}"

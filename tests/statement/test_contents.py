@@ -29,7 +29,7 @@ from agent.statement.units import Simulated, appendix_csv, changes_of, events_of
 
 
 def test_facts_are_listed() -> None:
-    """Versions, clock, files in force, ledger changes, curtailments, gaps, recovered work and repairs of the period."""
+    """Versions, clock, files in force, ledger changes, curtailments, gaps and repairs of the period."""
     found = contents(kept_facts())
     assert found.facts_since == AT - DAY_S
     assert [(run.version, run.since, run.starts) for run in found.agents or ()] == [("1.0.0", AT - DAY_S, 2)]
@@ -52,8 +52,6 @@ def test_facts_are_listed() -> None:
     assert event.is_modelled
     assert found.gaps is not None
     assert (found.gaps.count, found.gaps.seconds, found.gaps.listed[0].reason) == (1, 600.0, "crash")
-    assert found.recovered is not None
-    assert (found.recovered.gaps, found.recovered.hashes, found.recovered.methods) == (1, 9e18, ("uptime",))
     assert found.repairs == {"rate_capped": 4}
     assert [each.kind for each in found.chain_events] == ["restored"]
     assert found.absent.keys() == set(BY_LEDGER)
@@ -176,8 +174,8 @@ def test_an_owner_is_told_nothing_of_other_owners_units() -> None:
     (change,), (event,) = found.ledger_changes or (), found.curtailments or ()
     assert (change.at, change.added, change.added_count, change.units) == (AT + 3600, None, None, None)
     assert (event.scope, event.energy_j, event.curtailed_hashes, event.hours) == (None, None, None, 2.0)
-    assert (found.repairs, found.recovered) == (None, None)
-    assert found.absent.keys() == {"repairs", "recovered"}
+    assert found.repairs is None
+    assert found.absent.keys() == {"repairs"}
     assert "'u2'" not in str(found)
 
 
@@ -290,7 +288,6 @@ def test_the_rest_in_words() -> None:
     assert "alpha: ledger changed 2025-10-01T01:00:00Z: 1 added (u2)" in lines
     curtailed = "2.00 h, 10.00 MWh modelled from nameplates, ended, by grid"
     assert f"alpha: curtailment 2025-10-01T12:00:00Z to 2025-10-01T14:00:00Z, {curtailed}" in lines
-    assert "alpha: recovered in 1 gaps, in no figure: 90.00 % of the nameplate of those units (uptime)" in lines
     assert "alpha: repairs and caps that touched figures: rate_capped 4" in lines
     assert any(
         line.startswith("alpha: kept by hashsight 1.0.0, commit ffffffffffff, from 2025-09-30") for line in lines

@@ -67,7 +67,7 @@ def new_application(
     Args:
         names: Returns the names under which it answers, besides IP addresses and the names of this machine.
         refused: Counts of the clients turned away, by reason.
-        door: TLS, users, tokens and roles; by default everyone may read and nobody may change anything.
+        door: TLS, users, tokens and roles; by default every client may read and none may change anything.
         section: Section of the configuration with the keys ``listen`` and ``hosts``, for messages.
     """
     app = web.Application(middlewares=[_watch], client_max_size=MAX_REQUEST_BYTES)

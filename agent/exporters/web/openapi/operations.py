@@ -98,7 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _csv("/api/v1/identity.csv", "get_identity_csv", "The units of it as CSV"),
     _json("/api/v1/discovery", "get_discovery", "The latest look at addresses that are not polled"),
     _csv("/api/v1/discovery.csv", "get_discovery_csv", "The machines of it as CSV"),
-    _json("/api/v1/unread", "get_unread", "Fields of units' replies that nobody reads"),
+    _json("/api/v1/unread", "get_unread", "Fields of units' replies that no reader uses"),
     _text("/api/v1/influx", "get_influx", "The figures in InfluxDB's line protocol", parameters=parameters.INFLUX),
     _json(_CURTAILMENTS, "list_curtailments", "Declared curtailments; needs a login or token", refusals=(403,)),
     _csv(f"{_CURTAILMENTS}.csv", "list_curtailments_csv", "The same as CSV", refusals=(403,)),

@@ -48,7 +48,7 @@ class Shown:
         seen_from: Unix time since which every unit has been watched, s; None before that.
         sees_accounts: True for a reader who may see where work goes in full.
         discovery: What was found at addresses that are not polled.
-        unread: Fields of units' replies that nobody reads.
+        unread: Fields of units' replies that no reader uses.
         trends: The site's course; None if no history is kept, or if it could not be read.
         trends_trouble: Why it could not be read; None if it could.
     """
