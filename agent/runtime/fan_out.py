@@ -34,7 +34,7 @@ class FanOut:
         recorder: The history; None where none is kept.
 
     Attributes:
-        unread: Fields of units' replies that nobody reads.
+        unread: Fields of units' replies that no reader uses.
         recent: The last 24 hours of every unit.
         archive: Where closed windows of pools' accounts are kept; None where no history is.
         is_silent: True while another agent publishes the site: nothing leaves this one but its own numbers.
@@ -128,7 +128,7 @@ class FanOut:
             self.withdraw()
 
     def close_interval(self, at: float) -> None:
-        """Log how many more units changed, and how many more fields nobody reads, than were named.
+        """Log how many more units changed, and how many more fields no reader uses, than were named.
 
         Args:
             at: Unix time, s.

@@ -1,4 +1,4 @@
-"""Fields of units' replies that nobody reads, as log lines: once for each name of a firmware."""
+"""Fields of units' replies that no reader uses, as log lines: once for each name of a firmware."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ NAMES_A_LINE: Final = 16
 
 
 class UnreadLog:
-    """Keeps which fields nobody reads, and logs those of a firmware that are new.
+    """Keeps which fields no reader uses, and logs those of a firmware that are new.
 
     Args:
         wall: Returns Unix time, s.

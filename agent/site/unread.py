@@ -1,4 +1,4 @@
-"""Fields that nobody reads, by firmware: which, how often, on how many units. Pure, and bounded whatever units send.
+"""Fields that no reader uses, by firmware: which, how often, on how many units. Pure, and bounded whatever units send.
 
 A firmware or field that no unit has any more stays, so that it is news only once, until its place is needed.
 """
@@ -22,7 +22,7 @@ class Firmware(NamedTuple):
 
 
 class UnreadName(NamedTuple):
-    """A field that nobody reads.
+    """A field that no reader uses.
 
     Attributes:
         field: As first seen.
@@ -108,7 +108,7 @@ class UnreadBook:
         Args:
             unit_id: The ledger's name for it.
             identity: As it reports it.
-            unread: The fields that nobody reads.
+            unread: The fields that no reader uses.
             at: Unix time, s.
 
         Returns:

@@ -43,7 +43,7 @@ def readers_with(layouts: SensorLayouts | None = None, on_unread: OnUnread | Non
 
     Args:
         layouts: A site's own catalogue, by which stock firmware's sensors are told apart; None for the shipped one.
-        on_unread: Called with the fields of a stock unit's replies that nobody reads; None looks for none.
+        on_unread: Called with the fields of a stock unit's replies that no reader uses; None looks for none.
     """
     antminer = ANTMINER if layouts is None else reader_with(layouts, on_unread)
     readers = {reader.name: reader for reader in (antminer, *_FIRMWARE)}

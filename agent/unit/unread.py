@@ -1,4 +1,4 @@
-"""Fields of a reply that nobody reads, as values: bounded in number and length, and without any text of the unit's."""
+"""Fields of a reply that no reader uses, as values: bounded in number and length, without any text of the unit's."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -44,7 +44,7 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
 
 
 OnUnread: TypeAlias = Callable[[str, Identity, Unread], None]
-"""Takes a unit's id, its identity, and the fields of its replies that nobody reads; it never raises."""
+"""Takes a unit's id, its identity, and the fields of its replies that no reader uses; it never raises."""
 
 
 def shown_name(name: str) -> str:

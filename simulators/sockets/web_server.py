@@ -73,7 +73,7 @@ class WebServer:
 
     @property
     def units(self) -> dict[str, Unit]:
-        """The units by address; built for the first client, so that pages which nobody reads cost next to nothing."""
+        """The units by address; built for the first client, so that pages which no reader uses cost next to nothing."""
         if not self._units:
             self._units = {unit.identity.host: unit for unit in self.farm.units}
         return self._units

@@ -1,4 +1,4 @@
-"""New firmware at a running agent: what nobody reads is named in the week it appears."""
+"""New firmware at a running agent: what no reader uses is named in the week it appears."""
 
 from collections.abc import Iterator
 from pathlib import Path

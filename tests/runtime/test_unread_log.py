@@ -1,4 +1,4 @@
-"""Log lines about fields that nobody reads: once for each name of a firmware, and bounded."""
+"""Log lines about fields that no reader uses: once for each name of a firmware, and bounded."""
 
 from structlog.testing import capture_logs
 

@@ -60,7 +60,7 @@ class Source:
         history_trouble: Returns why history is not being written; None while it is, or if none is kept.
         identity: Returns the units that are not at their ledger address.
         discovery: Returns what was found at addresses that are not polled.
-        unread: Returns the fields of units' replies that nobody reads.
+        unread: Returns the fields of units' replies that no reader uses.
         whereabouts: Returns where one unit is; None if identities are not checked.
         curtailments: The API for curtailments; None leaves out its routes.
         repairs: The API for the walk list; None leaves out its routes and its page.

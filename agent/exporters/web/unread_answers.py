@@ -1,4 +1,4 @@
-"""JSON answers about fields of units' replies that nobody reads."""
+"""JSON answers about fields of units' replies that no reader uses."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from agent.site.unread import FirmwareFields, UnreadFigures
 
 
 class UnreadFieldAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that nobody reads.
+    """A field that no reader uses.
 
     Attributes:
         report: The report that has it, such as ``stats new_api``.
@@ -45,7 +45,7 @@ class UnreadFirmwareAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnreadAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that nobody reads, by firmware, that of most units first.
+    """The fields that no reader uses, by firmware, that of most units first.
 
     A unit is looked at when it is first polled, after a restart of its process, and when its firmware changed.
 

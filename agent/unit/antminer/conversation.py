@@ -16,7 +16,7 @@ from a table of replies.
     summary (new_api) ........... for the faults that such a unit names: when it stops, then on slow polls
 
 Of a unit that is new, restarted or has other firmware, the replies of a slow poll are also looked at for fields that
-nobody reads. No request is sent for it, and no other poll does anything for it.
+no reader uses. No request is sent for it, and no other poll does anything for it.
 """
 
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-"""Requests and replies of a part of a conversation, kept to be looked at for fields that nobody reads."""
+"""Requests and replies of a part of a conversation, kept to be looked at for fields that no reader uses."""
 
 from collections.abc import Generator, Iterable
 from typing import TypeAlias, TypeVar
@@ -31,7 +31,7 @@ def overheard(talk: Generator[bytes, bytes, T], heard: Heard) -> Generator[bytes
 
 
 def new_fields(heard: Iterable[tuple[bytes, bytes]]) -> Unread:
-    """Return the fields of these replies that nobody reads; of two replies to one request the first counts."""
+    """Return the fields of these replies that no reader uses; of two replies to one request the first counts."""
     first: dict[bytes, bytes] = {}
     for request, data in heard:
         first.setdefault(request, data)

@@ -14,5 +14,5 @@ READER: Final = Reader(name="antminer", new_memory=Memory, converse=converse, he
 
 
 def reader_with(layouts: SensorLayouts, on_unread: OnUnread | None = None) -> Reader[Memory]:
-    """Return the reader that tells sensors apart by a site's own catalogue, and says which fields nobody reads."""
+    """Return the reader that tells sensors apart by a site's own catalogue, and says which fields no reader uses."""
     return replace(READER, new_memory=partial(Memory, layouts=layouts, on_unread=on_unread))

@@ -1,4 +1,4 @@
-"""The fields of a unit's replies that nobody reads: of new firmware, the news.
+"""The fields of a unit's replies that no reader uses: of new firmware, the news.
 
 Never raises, and bounded: at most `MOST_NAMES` fields, `_MOST_LOOKED_AT` keys and elements, and a few levels.
 """
@@ -30,7 +30,7 @@ def report_of(request: bytes) -> str:
 
 
 def unread_fields(replies: Iterable[tuple[str, bytes]], *, with_text: bool = False) -> Unread:
-    """Return the fields of one unit's replies that nobody reads.
+    """Return the fields of one unit's replies that no reader uses.
 
     A reply that cannot be read, is longer than is worth repairing, or is a refusal has none; nor has a report that the
     agent never asks for.

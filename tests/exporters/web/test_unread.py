@@ -1,4 +1,4 @@
-"""Fields that nobody reads, as JSON and on the status page."""
+"""Fields that no reader uses, as JSON and on the status page."""
 
 from functools import cache
 
@@ -54,7 +54,7 @@ async def test_the_answer_names_the_fields_of_each_firmware() -> None:
         {"model": None, "firmware": None, "units": 2, "fields": [], "more": 0},
     ]
     assert answer["other_units"] == 3
-    assert "Fields nobody reads: 1" in page
+    assert "Fields no reader uses: 1" in page
     assert "&lt;b&gt;" in page
 
 

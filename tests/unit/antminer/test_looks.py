@@ -1,4 +1,4 @@
-"""When a unit's replies are looked at for fields that nobody reads, and that it costs no request."""
+"""When a unit's replies are looked at for fields that no reader uses, and that it costs no request."""
 
 import json
 from collections.abc import Mapping

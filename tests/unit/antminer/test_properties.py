@@ -296,7 +296,7 @@ def test_both_decoders_read_captures_alike(name: str) -> None:
 def test_both_decoders_agree(data: bytes) -> None:
     """If the strict decoder accepts a reply, the lenient one makes the same reading of it.
 
-    It may count more repairs: the strict one does not look at the number under a key that nobody reads.
+    It may count more repairs: the strict one does not look at the number under a key that no reader uses.
     """
     try:
         stats_schema._decode_strictly(wire.unframe(data))

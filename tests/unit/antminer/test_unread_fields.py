@@ -1,4 +1,4 @@
-"""Fields that nobody reads: found, folded, bounded, and without any text of the unit's."""
+"""Fields that no reader uses: found, folded, bounded, and without any text of the unit's."""
 
 import json
 from typing import Any

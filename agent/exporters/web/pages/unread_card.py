@@ -1,4 +1,4 @@
-"""Card of the status page for fields of units' replies that nobody reads."""
+"""Card of the status page for fields of units' replies that no reader uses."""
 
 from html import escape
 
@@ -18,7 +18,7 @@ def unread_card(figures: UnreadFigures) -> str:
     more = len(firmwares) - FIRMWARES_NAMED
     rest = f'<p class="soft">and {more:,} more firmwares</p>' if more > 0 else ""
     return (
-        f'<section class="card"><h2>Fields nobody reads: {figures.names:,}</h2><ul class="events">{listed}</ul>{rest}'
+        f'<section class="card"><h2>Fields no reader uses: {figures.names:,}</h2><ul class="events">{listed}</ul>{rest}'
         '<p class="scale">of new firmware, mostly; examples are in <a href="api/v1/unread">/api/v1/unread</a></p>'
         "</section>"
     )
