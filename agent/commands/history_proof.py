@@ -245,10 +245,12 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
         body, at = told.fact.body, moment_text(told.fact.at, zone)
         match told.fact.kind:
             case "found":
-                begin, end = (moment_text(int(body.get(name) or 0), zone) for name in ("from", "until"))
-                yield f"sealed as found: {body.get('rows')} minutes, {begin} to {end}; the chain says nothing of before"
+                begin, end = (_said_moment(body.get(name), zone) for name in ("from", "until"))
+                found = f"{body.get('rows')} minutes, {begin} to {end}"
+                yield visible(f"sealed as found: {found}; the chain says nothing of before")
             case "salvaged":
-                yield f"{at}: begun anew from a damaged file; {body.get('rows')} rows were taken over as found"
+                rows = f"{body.get('rows')} rows were taken over as found"
+                yield visible(f"{at}: begun anew from a damaged file; {rows}")
             case "merged":
                 yield f"{at}: merged from two histories"
             case "anchor":
@@ -262,3 +264,8 @@ def _zone(verdict: Verdict) -> ZoneInfo:
     with suppress(ValueError, OSError, LookupError):
         return ZoneInfo(verdict.zone or "UTC")
     return ZoneInfo("UTC")
+
+
+def _said_moment(value: object, zone: ZoneInfo) -> str:
+    """Return a moment that a fact names; of an edited fact, whatever stands there."""
+    return moment_text(value, zone) if isinstance(value, int) else str(value)

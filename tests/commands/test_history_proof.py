@@ -237,6 +237,17 @@ def test_doubts_of_the_past_are_listed_in_words(kind: str, words: str, path: Pat
     assert f"2025-10-01 00:00: {kind}: {words}; the head known then is of link 48\n" in said.stdout
 
 
+@pytest.mark.parametrize("said", ["yesterday", None, [1], 1e300, "\x1b[31m"])
+def test_a_fact_that_names_no_moment_is_printed_as_it_stands(said: object, path: Path) -> None:
+    """A fact that was edited ends in no traceback, and its text is no command to a terminal."""
+    with closing(write_history(path)) as file:
+        file.write(facts=[Fact("found", AT, {"rows": said, "from": said, "until": said})])
+    result = call("verify", "--history", path)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "sealed as found: " in result.stdout
+    assert "\x1b" not in result.stdout
+
+
 def test_an_anchor_becomes_a_fact(path: Path, tmp_path: Path) -> None:
     """Without a running agent, the anchor's SHA-256 is in the chain at once; verify lists it."""
     (tmp_path / "seal.tsr").write_bytes(b"a time stamp")
