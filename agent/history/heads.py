@@ -76,6 +76,7 @@ class Heads:
         self._chain = ""
         self._day: str | None = None
         self._hour: int | None = None
+        self._trying: set[str] = set()
 
     def opened(self, file: HistoryWriter) -> None:
         """Begin with a history that was just opened: its key, what is known of it, and the head of a start."""
@@ -245,14 +246,14 @@ class Heads:
     def _add(self, file: HistoryWriter, kind: HeadKind) -> None:
         """Make a head and keep it: in the history, and one that is not an hour's in the log."""
         now = self._wall()
-        self._hour = int(now // HOUR_S)
-        if kind is HeadKind.DAY:
-            self._day = self._today(now)
         with self._tried("head"):
             signed = self._signed(file, kind)
             file.add_head(signed)
+            # One that failed stays due: the next write tries again.
+            self._hour = int(now // HOUR_S)
             self._health.head = signed
             if kind is HeadKind.DAY:
+                self._day = self._today(now)
                 self._health.day_head = signed
             if kind is not HeadKind.HOUR:
                 with self._tried("log"):
@@ -281,14 +282,23 @@ class Heads:
 
     @contextmanager
     def _tried(self, what: str) -> Iterator[None]:
-        """Count what fails in the block as a trouble, and go on behind it."""
+        """Count what fails in the block as a trouble, and go on behind it.
+
+        Within another block of the same part, success ends no trouble: something before may have failed.
+        """
+        is_within, errors = what in self._trying, self._health.head_errors[what]
+        self._trying.add(what)
         try:
             yield
         except (HistoryError, ConfigError, OSError, ValueError, LookupError, TypeError) as error:
             self._health.head_errors[what] += 1
             self._health.head_troubles[what] = str(error) or type(error).__name__
         else:
-            self._health.head_troubles.pop(what, None)
+            if not is_within and self._health.head_errors[what] == errors:
+                self._health.head_troubles.pop(what, None)
+        finally:
+            if not is_within:
+                self._trying.discard(what)
 
 
 def take_anchors(file: HistoryWriter) -> None:

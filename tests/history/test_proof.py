@@ -563,6 +563,28 @@ def test_a_broken_key_leaves_heads_unsigned(path: Path, spoil: str) -> None:
     assert verdict.findings.kept == []
 
 
+def test_a_head_that_fails_is_told_and_made_with_the_next_write(path: Path) -> None:
+    """A day's head that the file refuses is a trouble while it lasts, and is due until it is kept."""
+    keeper = Keeper(path)
+    keeper.minutes(3)
+    health = keeper.history.health
+    before = health.day_head
+    edited(path, "CREATE TRIGGER refuse BEFORE INSERT ON heads BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    keeper.now += DAY_S
+    keeper.minutes(2)
+    assert (health.is_writing, health.head_errors["head"], health.day_head) == (True, 2, before)
+    assert "refused" in health.head_troubles["head"]
+    assert "refused" in str(health.chain_trouble)
+    edited(path, "DROP TRIGGER refuse")
+    keeper.minute()
+    assert (health.head_errors["head"], health.chain_trouble) == (2, None)
+    assert before is not None
+    assert health.day_head is not None
+    assert health.day_head.head.at >= before.head.at + DAY_S
+    keeper.history.close()
+    assert said(path) == []
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(path: Path) -> None:
     """Rows and heads are written while the log and the latest head cannot be."""
     for file in (log_file(path), latest_file(path)):
