@@ -1,10 +1,12 @@
 """What history holds of the time before this process: read once at the start, in a thread. Blocking."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
+
+import msgspec
 
 from agent.history.minutes import Values
 from agent.history.reader import HistoryReader, read_history
@@ -31,8 +33,21 @@ class Past(NamedTuple):
     told: Mapping[str, Told] = MappingProxyType({})
 
 
+class _CurtailmentBody(msgspec.Struct, frozen=True):
+    id: str
+    event: Happening
+    start: float = msgspec.field(name="from")
+    until: float | None
+
+
+class _LedgerBody(msgspec.Struct, frozen=True):
+    digest: str
+
+
 def read_past(path: Path, started_at: float) -> Past:
     """Return what the history at `path` holds of the time before Unix time `started_at`, s.
+
+    A fact that no agent writes, as an edited file may have one, tells nothing.
 
     Raises:
         HistoryError: It cannot be read.
@@ -41,11 +56,12 @@ def read_past(path: Path, started_at: float) -> Past:
         reader.interrupt_after(READ_S)
         ledger, told = None, dict[str, Told]()
         for fact in reader.facts(kinds=("ledger", "curtailment")):
-            body = fact.body
-            if fact.kind == "ledger":
-                ledger = body.get("digest")
-            elif body.get("event") in set(Happening):
-                told[str(body.get("id"))] = Told(Happening(body["event"]), body.get("from", 0.0), body.get("until"))
+            with suppress(msgspec.ValidationError):
+                if fact.kind == "ledger":
+                    ledger = msgspec.convert(fact.body, _LedgerBody).digest
+                else:
+                    body = msgspec.convert(fact.body, _CurtailmentBody)
+                    told[body.id] = Told(body.event, body.start, body.until)
         return Past(_seen_until(reader, started_at), ledger, told)
 
 

@@ -13,7 +13,9 @@ from facts_site import START, STEP_S, Process, Site
 
 from agent import __version__
 from agent.app import Agent
+from agent.history.chain.links import Fact
 from agent.history.reader import read_history
+from agent.history.writer import write_history
 from agent.runtime.kernel_clock import Clock, read_clock
 from agent.runtime.ledger_rows import LedgerRows
 from agent.runtime.revision import checked_out, commit
@@ -233,6 +235,24 @@ async def test_an_event_that_nobody_watched_has_no_figures(site: Site) -> None:
         await process.watch(60.0)
     _, ended = bodies(site, "curtailment")
     assert (ended["event"], ended["curtailed_hashes"], ended["energy_j"]) == ("ended", None, None)
+
+
+async def test_facts_that_no_agent_writes_tell_a_start_nothing(site: Site) -> None:
+    """In an edited history, each is passed over: the agent runs, and goes on from the sound ones."""
+    async with site.agent(is_killed=True) as process:
+        await process.watch(60.0)
+        await order(process, id="dr-1", duration_s=1800)
+        await process.watch(120.0)
+    ledgers = len(bodies(site, "ledger"))
+    sound: dict[str, Any] = {"id": "dr-1", "event": "changed", "from": 0.0, "until": None}
+    edits: tuple[dict[str, Any], ...] = ({"event": ["ended"]}, {"event": "x"}, {"from": "x"}, {"until": "x"}, {"id": 1})
+    with closing(write_history(site.history)) as file:
+        file.write(facts=[Fact("curtailment", int(site.now), sound | edit) for edit in edits])
+        file.write(facts=[Fact("ledger", int(site.now), {"digest": digest}) for digest in (1, None)])
+    async with site.agent() as process:
+        await process.watch(60.0)
+    told = bodies(site, "curtailment")
+    assert (len(told), len(bodies(site, "ledger"))) == (1 + len(edits), ledgers + 2)
 
 
 async def test_a_window_is_told_when_it_begins_and_ends(tmp_path: Path) -> None:
