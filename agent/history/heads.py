@@ -23,6 +23,9 @@ from agent.history.health import Health
 from agent.history.writer import HistoryWriter
 
 MOST_CHAINS = 20
+MOST_OTHER_KEYS = 20
+"""Other keys that become facts; anyone who may publish on a broker can make up more."""
+_MOST_NAME = 64
 KEY_OPTION = "history.key_file"
 
 
@@ -148,12 +151,16 @@ class Heads:
             head = known.head
             if head.site != self._site or known.signature is None or head.key in self._other_keys:
                 return
+            if max(len(head.key), len(head.chain)) > _MOST_NAME:
+                # No agent's, and too long to be kept.
+                return
             own = [key for fact in file.chain_facts("key") if (key := key_of(fact.body)) is not None]
             key = next((each for each in own if each.id == head.key), None)
             seq, hash_ = file.chain_end
             if key is None:
                 # One fact a key is enough.
-                if not any(fact.body.get("key") == head.key for fact in file.chain_facts("other_key")):
+                told = {fact.body.get("key") for fact in file.chain_facts("other_key")}
+                if head.key not in told and len(told) < MOST_OTHER_KEYS:
                     self.doubt(file, "other_key", known, key=head.key, known_by=by, seq=seq, hash=hash_)
                 else:
                     self._health.doubts["other_key"] = max(1, self._health.doubts["other_key"])

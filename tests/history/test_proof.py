@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from agent.history.chain.findings import Finding, FindingKind
 from agent.history.chain.heads import SignedHead, check_of
 from agent.history.chain.links import FIRST_HASH, next_hash
 from agent.history.chain.rows import site_digest
-from agent.history.heads import key_file, latest_file, log_file
+from agent.history.heads import MOST_OTHER_KEYS, key_file, latest_file, log_file
 from agent.history.merging import merge_histories
 from agent.history.reader import read_history
 from agent.history.schema import MIGRATIONS
@@ -582,6 +583,26 @@ def test_a_head_that_fails_is_told_and_made_with_the_next_write(path: Path) -> N
     assert health.day_head is not None
     assert health.day_head.head.at >= before.head.at + DAY_S
     keeper.history.close()
+    assert said(path) == []
+
+
+def test_made_up_keys_fill_no_history(path: Path) -> None:
+    """Of heads that anyone may publish, a bounded number of keys becomes facts, and none with a name of any length."""
+    keeper = Keeper(path)
+    keeper.minutes(3)
+    own = keeper.history.health.head
+    assert own is not None
+    keys = [*(f"{number:016x}" for number in range(MOST_OTHER_KEYS + 10)), "f" * 65]
+    for number, key in enumerate(keys):
+        made_up = SignedHead(replace(own.head, key=key, hash=f"{number:064x}"), "AAAA")
+        keeper.history.hear_head(made_up, "broker", is_retained=True)
+        keeper.history.hear_head(made_up._replace(head=replace(made_up.head, chain="c" * 65)), "b", is_retained=False)
+    keeper.minute()
+    assert keeper.history.health.doubts["other_key"] == MOST_OTHER_KEYS
+    keeper.history.close()
+    with closing(read_history(path)) as reader:
+        told = [fact.body["key"] for fact in reader.chain_facts("other_key")]
+    assert told == keys[:MOST_OTHER_KEYS]
     assert said(path) == []
 
 
