@@ -109,6 +109,21 @@ async def test_the_ledger_is_told_when_it_changed(site: Site) -> None:
     assert counts == [(None, None, None), (0, 1, 1), (1, 0, 1)]
 
 
+async def test_a_reload_while_the_past_is_read_is_told_once(site: Site) -> None:
+    """The start tells the ledger in force by then; the next reload is told as any other."""
+    ledger = site.folder / "ledger.csv"
+    async with site.agent() as process:
+        for units in (9, 8):
+            ledger.write_text(
+                "".join(ledger.read_text(encoding="utf-8").splitlines(keepends=True)[: units + 1]), "utf-8"
+            )
+            await process.agent.reload()
+            if units == 9:
+                await process.agent.facts.look_back()
+            await process.agent.facts.tick()
+    assert [each["units"] for each in bodies(site, "ledger")] == [10, 9, 8]
+
+
 async def test_rows_that_are_not_on_disk_are_not_known(site: Site) -> None:
     """A ledger changed while no agent ran, and the file of its rows is gone, another's or damaged: no counts."""
     async with site.agent() as process:
