@@ -318,7 +318,7 @@ def take_anchors(file: HistoryWriter) -> None:
     for path, anchor in requested_anchors(file.path):
         if anchor is None:
             raise HistoryError("damaged", f"{path}: no request for an anchor; move it away")
-        if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
+        if anchor.fact not in file.chain_facts("anchor"):
             file.write(facts=[anchor.fact])
         path.unlink()
 
