@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import pytest
 import structlog
 from facts_site import START, STEP_S, Process, Site
+from history_cases import AT, row, write
 
 from agent import __version__
 from agent.app import Agent
+from agent.errors import HistoryError
 from agent.history.chain.links import Fact
 from agent.history.reader import read_history
 from agent.history.writer import write_history
 from agent.runtime.kernel_clock import Clock, read_clock
 from agent.runtime.ledger_rows import LedgerRows
+from agent.runtime.past import read_gap, read_past
 from agent.runtime.revision import checked_out, commit
 from agent.runtime.setup import load_setup
 from agent.site.curtailment.orders import read_order
@@ -268,6 +272,19 @@ async def test_facts_that_no_agent_writes_tell_a_start_nothing(site: Site) -> No
         await process.watch(60.0)
     told = bodies(site, "curtailment")
     assert (len(told), len(bodies(site, "ledger"))) == (1 + len(edits), ledgers + 2)
+
+
+@pytest.mark.parametrize("column", ["span_s", "watched_s"])
+def test_a_row_that_no_agent_writes_is_damage(tmp_path: Path, column: str) -> None:
+    """A start and its gap name the file and end no agent, whatever an edit left in the last row."""
+    path = write(tmp_path / "site.history.sqlite", [row(AT + 60 * minute) for minute in range(3)])
+    assert read_past(path, AT + 600.0).seen_until == AT + 180
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE site SET {column} = 'x' WHERE at = (SELECT MAX(at) FROM site)")  # noqa: S608
+        connection.commit()
+    for look in (lambda: read_past(path, AT + 600.0), lambda: read_gap(path, AT + 180, AT + 600)):
+        with pytest.raises(HistoryError, match=r"site\.history\.sqlite: a row that no agent writes"):
+            look()
 
 
 async def test_a_window_is_told_when_it_begins_and_ends(tmp_path: Path) -> None:
