@@ -19,6 +19,7 @@ from agent.history.chain.heads import SignedHead, check_of
 from agent.history.chain.links import FIRST_HASH, next_hash
 from agent.history.chain.rows import site_digest
 from agent.history.heads import MOST_OTHER_KEYS, key_file, latest_file, log_file
+from agent.history.keeper import MAX_HEARD
 from agent.history.merging import merge_histories
 from agent.history.reader import read_history
 from agent.history.schema import MIGRATIONS
@@ -590,6 +591,7 @@ def test_made_up_keys_fill_no_history(path: Path) -> None:
     """Of heads that anyone may publish, a bounded number of keys becomes facts, and none with a name of any length."""
     keeper = Keeper(path)
     keeper.minutes(3)
+    keeper.history._wanted.clear()
     own = keeper.history.health.head
     assert own is not None
     keys = [*(f"{number:016x}" for number in range(MOST_OTHER_KEYS + 10)), "f" * 65]
@@ -597,6 +599,11 @@ def test_made_up_keys_fill_no_history(path: Path) -> None:
         made_up = SignedHead(replace(own.head, key=key, hash=f"{number:064x}"), "AAAA")
         keeper.history.hear_head(made_up, "broker", is_retained=True)
         keeper.history.hear_head(made_up._replace(head=replace(made_up.head, chain="c" * 65)), "b", is_retained=False)
+    flood = replace(own.head, key="f" * 16, hash="f" * 64)
+    for _ in range(2 * MAX_HEARD):
+        keeper.history.hear_head(SignedHead(flood, "AAAA"), "broker", is_retained=False)
+    assert len(keeper.history._heard) == MAX_HEARD
+    assert not keeper.history._wanted.is_set()
     keeper.minute()
     assert keeper.history.health.doubts["other_key"] == MOST_OTHER_KEYS
     keeper.history.close()
