@@ -23,6 +23,9 @@ from agent.history.health import Health
 from agent.history.writer import HistoryWriter
 
 MOST_CHAINS = 20
+MOST_OTHER_KEYS = 20
+"""Other keys that become facts; anyone who may publish on a broker can make up more."""
+_MOST_NAME = 64
 KEY_OPTION = "history.key_file"
 
 
@@ -76,6 +79,7 @@ class Heads:
         self._chain = ""
         self._day: str | None = None
         self._hour: int | None = None
+        self._trying: set[str] = set()
 
     def opened(self, file: HistoryWriter) -> None:
         """Begin with a history that was just opened: its key, what is known of it, and the head of a start."""
@@ -147,12 +151,16 @@ class Heads:
             head = known.head
             if head.site != self._site or known.signature is None or head.key in self._other_keys:
                 return
+            if max(len(head.key), len(head.chain)) > _MOST_NAME:
+                # No agent's, and too long to be kept.
+                return
             own = [key for fact in file.chain_facts("key") if (key := key_of(fact.body)) is not None]
             key = next((each for each in own if each.id == head.key), None)
             seq, hash_ = file.chain_end
             if key is None:
                 # One fact a key is enough.
-                if not any(fact.body.get("key") == head.key for fact in file.chain_facts("other_key")):
+                told = {fact.body.get("key") for fact in file.chain_facts("other_key")}
+                if head.key not in told and len(told) < MOST_OTHER_KEYS:
                     self.doubt(file, "other_key", known, key=head.key, known_by=by, seq=seq, hash=hash_)
                 else:
                     self._health.doubts["other_key"] = max(1, self._health.doubts["other_key"])
@@ -245,14 +253,14 @@ class Heads:
     def _add(self, file: HistoryWriter, kind: HeadKind) -> None:
         """Make a head and keep it: in the history, and one that is not an hour's in the log."""
         now = self._wall()
-        self._hour = int(now // HOUR_S)
-        if kind is HeadKind.DAY:
-            self._day = self._today(now)
         with self._tried("head"):
             signed = self._signed(file, kind)
             file.add_head(signed)
+            # One that failed stays due: the next write tries again.
+            self._hour = int(now // HOUR_S)
             self._health.head = signed
             if kind is HeadKind.DAY:
+                self._day = self._today(now)
                 self._health.day_head = signed
             if kind is not HeadKind.HOUR:
                 with self._tried("log"):
@@ -281,14 +289,23 @@ class Heads:
 
     @contextmanager
     def _tried(self, what: str) -> Iterator[None]:
-        """Count what fails in the block as a trouble, and go on behind it."""
+        """Count what fails in the block as a trouble, and go on behind it.
+
+        Within another block of the same part, success ends no trouble: something before may have failed.
+        """
+        is_within, errors = what in self._trying, self._health.head_errors[what]
+        self._trying.add(what)
         try:
             yield
         except (HistoryError, ConfigError, OSError, ValueError, LookupError, TypeError) as error:
             self._health.head_errors[what] += 1
             self._health.head_troubles[what] = str(error) or type(error).__name__
         else:
-            self._health.head_troubles.pop(what, None)
+            if not is_within and self._health.head_errors[what] == errors:
+                self._health.head_troubles.pop(what, None)
+        finally:
+            if not is_within:
+                self._trying.discard(what)
 
 
 def take_anchors(file: HistoryWriter) -> None:
@@ -301,7 +318,7 @@ def take_anchors(file: HistoryWriter) -> None:
     for path, anchor in requested_anchors(file.path):
         if anchor is None:
             raise HistoryError("damaged", f"{path}: no request for an anchor; move it away")
-        if not any(anchor.is_in(fact) for fact in file.chain_facts("anchor")):
+        if anchor.fact not in file.chain_facts("anchor"):
             file.write(facts=[anchor.fact])
         path.unlink()
 

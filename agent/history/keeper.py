@@ -88,7 +88,7 @@ class History:
         self._pending: deque[_Pending] = deque()
         self._repairs: dict[int, RepairEntry] = {}
         self._credits: dict[tuple[str, int, int], PoolCredit] = {}
-        self._heard: deque[tuple[SignedHead, str, bool]] = deque(maxlen=MAX_HEARD)
+        self._heard: deque[tuple[SignedHead, str, bool]] = deque()
         self._lock = threading.Lock()
         self._wanted = threading.Event()
         self._is_stopping = False
@@ -172,7 +172,9 @@ class History:
         self._wanted.set()
 
     def hear_head(self, signed: SignedHead, by: str, is_retained: bool) -> None:  # noqa: FBT001  a callback's signature
-        """Queue a head that a broker has of this site, to be held against the chain.
+        """Queue a head that a broker has of this site, to be held against the chain with the next write.
+
+        It wakes no thread, and those that came first stay: anyone who may publish there may do so at any rate.
 
         Args:
             signed: The head.
@@ -180,8 +182,8 @@ class History:
             is_retained: True if the broker had retained it; False for one that an agent published just now.
         """
         with self._lock:
-            self._heard.append((signed, by, is_retained))
-        self._wanted.set()
+            if len(self._heard) < MAX_HEARD:
+                self._heard.append((signed, by, is_retained))
 
     def waiting_credits(self) -> tuple[PoolCredit, ...]:
         """Return the windows of pools that are not on the disk yet."""

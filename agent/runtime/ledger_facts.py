@@ -25,6 +25,7 @@ class LedgerFacts:
         config = setup().config
         self._rows = LedgerRows(config.ledger_rows_path(setup().path))
         self._reloads: list[tuple[float, Setup, Setup]] = []
+        self._begun_with: Setup | None = None
 
     async def begin(self, before: str | None, at: float) -> None:
         """Record the ledger in force if it differs from the one that was told last.
@@ -33,7 +34,7 @@ class LedgerFacts:
             before: Digest of that one; None without one.
             at: Unix time of the start, s.
         """
-        setup = self._setup()
+        self._begun_with = setup = self._setup()
         if before != setup.ledger.digest:
             rows = await asyncio.to_thread(row_digests, setup.watched.entries)
             earlier = None if before is None else await asyncio.to_thread(self._read, before)
@@ -46,7 +47,10 @@ class LedgerFacts:
     async def tell(self) -> None:
         """Record what reloads changed."""
         reloads, self._reloads = self._reloads, []
-        for at, before, fresh in reloads:
+        # A reload while the past was read is told already, as part of the start.
+        done = next((number for number, each in enumerate(reloads, start=1) if each[2] is self._begun_with), 0)
+        self._begun_with = None if reloads else self._begun_with
+        for at, before, fresh in reloads[done:]:
             earlier, rows = [await asyncio.to_thread(row_digests, setup.watched.entries) for setup in (before, fresh)]
             await self._tell(at, before.ledger.digest, fresh, rows, earlier)
 

@@ -1,11 +1,14 @@
 """What history holds of the time before this process: read once at the start, in a thread. Blocking."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
+from agent.errors import HistoryError
 from agent.history.minutes import Values
 from agent.history.reader import HistoryReader, read_history
 from agent.site.curtailment.occurrences import Happening, Told
@@ -31,22 +34,46 @@ class Past(NamedTuple):
     told: Mapping[str, Told] = MappingProxyType({})
 
 
+class _CurtailmentBody(msgspec.Struct, frozen=True):
+    id: str
+    event: Happening
+    start: float = msgspec.field(name="from")
+    until: float | None
+
+
+class _LedgerBody(msgspec.Struct, frozen=True):
+    digest: str
+
+
 def read_past(path: Path, started_at: float) -> Past:
     """Return what the history at `path` holds of the time before Unix time `started_at`, s.
+
+    A fact that no agent writes, as an edited file may have one, tells nothing.
 
     Raises:
         HistoryError: It cannot be read.
     """
-    with closing(read_history(path)) as reader:
-        reader.interrupt_after(READ_S)
+    with _opened(path) as reader:
         ledger, told = None, dict[str, Told]()
         for fact in reader.facts(kinds=("ledger", "curtailment")):
-            body = fact.body
-            if fact.kind == "ledger":
-                ledger = body.get("digest")
-            elif body.get("event") in set(Happening):
-                told[str(body.get("id"))] = Told(Happening(body["event"]), body.get("from", 0.0), body.get("until"))
+            with suppress(msgspec.ValidationError):
+                if fact.kind == "ledger":
+                    ledger = msgspec.convert(fact.body, _LedgerBody).digest
+                else:
+                    body = msgspec.convert(fact.body, _CurtailmentBody)
+                    told[body.id] = Told(body.event, body.start, body.until)
         return Past(_seen_until(reader, started_at), ledger, told)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[HistoryReader]:
+    """Open a history for one look; rows that no agent writes are damage, as an edited file may have them."""
+    with closing(read_history(path)) as reader:
+        reader.interrupt_after(READ_S)
+        try:
+            yield reader
+        except (TypeError, ValueError, OverflowError) as error:
+            raise HistoryError("damaged", f"{path}: a row that no agent writes: {error}") from error
 
 
 def _seen_until(reader: HistoryReader, started_at: float) -> int | None:
@@ -70,8 +97,7 @@ def read_gap(path: Path, start: int, end: int) -> Gap | None:
     Raises:
         HistoryError: It cannot be read.
     """
-    with closing(read_history(path)) as reader:
-        reader.interrupt_after(READ_S)
+    with _opened(path) as reader:
         since = start - _EDGE_S
         book = UnseenBook(
             since,

@@ -14,7 +14,7 @@ from agent.errors import OtherUnitError, PollError
 from agent.site.curtailment.events import Curtailments, Slice
 from agent.site.lateness import HELD_FOR_RATIO, held
 from agent.site.ledger.delta import LedgerDelta, delta_between
-from agent.site.ledger.entries import NO_OWNER, LedgerEntry
+from agent.site.ledger.entries import LedgerEntry
 from agent.site.pools.allow import AllowList
 from agent.site.pools.watch import WorkWatch
 from agent.site.power import PowerModel
@@ -112,7 +112,7 @@ class Tracker:
 
     def owners(self) -> dict[str, str]:
         """Return the name of each unit's owner, by unit."""
-        return {unit_id: unit.entry.owner or NO_OWNER for unit_id, unit in self._units.items()}
+        return {unit_id: unit.entry.owner_name for unit_id, unit in self._units.items()}
 
     def compare(self, entries: Iterable[LedgerEntry]) -> LedgerDelta:
         """Return what changes with the entries of another ledger, or of another day.

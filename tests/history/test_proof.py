@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from agent.history.chain.findings import Finding, FindingKind
 from agent.history.chain.heads import SignedHead, check_of
 from agent.history.chain.links import FIRST_HASH, next_hash
 from agent.history.chain.rows import site_digest
-from agent.history.heads import key_file, latest_file, log_file
+from agent.history.heads import MOST_OTHER_KEYS, key_file, latest_file, log_file
+from agent.history.keeper import MAX_HEARD
 from agent.history.merging import merge_histories
 from agent.history.reader import read_history
 from agent.history.schema import MIGRATIONS
@@ -561,6 +563,54 @@ def test_a_broken_key_leaves_heads_unsigned(path: Path, spoil: str) -> None:
     verdict = verified(path)
     assert verdict.signed is not None
     assert verdict.findings.kept == []
+
+
+def test_a_head_that_fails_is_told_and_made_with_the_next_write(path: Path) -> None:
+    """A day's head that the file refuses is a trouble while it lasts, and is due until it is kept."""
+    keeper = Keeper(path)
+    keeper.minutes(3)
+    health = keeper.history.health
+    before = health.day_head
+    edited(path, "CREATE TRIGGER refuse BEFORE INSERT ON heads BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    keeper.now += DAY_S
+    keeper.minutes(2)
+    assert (health.is_writing, health.head_errors["head"], health.day_head) == (True, 2, before)
+    assert "refused" in health.head_troubles["head"]
+    assert "refused" in str(health.chain_trouble)
+    edited(path, "DROP TRIGGER refuse")
+    keeper.minute()
+    assert (health.head_errors["head"], health.chain_trouble) == (2, None)
+    assert before is not None
+    assert health.day_head is not None
+    assert health.day_head.head.at >= before.head.at + DAY_S
+    keeper.history.close()
+    assert said(path) == []
+
+
+def test_made_up_keys_fill_no_history(path: Path) -> None:
+    """Of heads that anyone may publish, a bounded number of keys becomes facts, and none with a name of any length."""
+    keeper = Keeper(path)
+    keeper.minutes(3)
+    keeper.history._wanted.clear()
+    own = keeper.history.health.head
+    assert own is not None
+    keys = [*(f"{number:016x}" for number in range(MOST_OTHER_KEYS + 10)), "f" * 65]
+    for number, key in enumerate(keys):
+        made_up = SignedHead(replace(own.head, key=key, hash=f"{number:064x}"), "AAAA")
+        keeper.history.hear_head(made_up, "broker", is_retained=True)
+        keeper.history.hear_head(made_up._replace(head=replace(made_up.head, chain="c" * 65)), "b", is_retained=False)
+    flood = replace(own.head, key="f" * 16, hash="f" * 64)
+    for _ in range(2 * MAX_HEARD):
+        keeper.history.hear_head(SignedHead(flood, "AAAA"), "broker", is_retained=False)
+    assert len(keeper.history._heard) == MAX_HEARD
+    assert not keeper.history._wanted.is_set()
+    keeper.minute()
+    assert keeper.history.health.doubts["other_key"] == MOST_OTHER_KEYS
+    keeper.history.close()
+    with closing(read_history(path)) as reader:
+        told = [fact.body["key"] for fact in reader.chain_facts("other_key")]
+    assert told == keys[:MOST_OTHER_KEYS]
+    assert said(path) == []
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -10,12 +11,17 @@ from typing import Any
 import pytest
 import structlog
 from facts_site import START, STEP_S, Process, Site
+from history_cases import AT, row, write
 
 from agent import __version__
 from agent.app import Agent
+from agent.errors import HistoryError
+from agent.history.chain.links import Fact
 from agent.history.reader import read_history
+from agent.history.writer import write_history
 from agent.runtime.kernel_clock import Clock, read_clock
 from agent.runtime.ledger_rows import LedgerRows
+from agent.runtime.past import read_gap, read_past
 from agent.runtime.revision import checked_out, commit
 from agent.runtime.setup import load_setup
 from agent.site.curtailment.orders import read_order
@@ -105,6 +111,21 @@ async def test_the_ledger_is_told_when_it_changed(site: Site) -> None:
         {"added": [units[9]], "removed": [], "changed": [units[1]]},
     ]
     assert counts == [(None, None, None), (0, 1, 1), (1, 0, 1)]
+
+
+async def test_a_reload_while_the_past_is_read_is_told_once(site: Site) -> None:
+    """The start tells the ledger in force by then; the next reload is told as any other."""
+    ledger = site.folder / "ledger.csv"
+    async with site.agent() as process:
+        for units in (9, 8):
+            ledger.write_text(
+                "".join(ledger.read_text(encoding="utf-8").splitlines(keepends=True)[: units + 1]), "utf-8"
+            )
+            await process.agent.reload()
+            if units == 9:
+                await process.agent.facts.look_back()
+            await process.agent.facts.tick()
+    assert [each["units"] for each in bodies(site, "ledger")] == [10, 9, 8]
 
 
 async def test_rows_that_are_not_on_disk_are_not_known(site: Site) -> None:
@@ -233,6 +254,37 @@ async def test_an_event_that_nobody_watched_has_no_figures(site: Site) -> None:
         await process.watch(60.0)
     _, ended = bodies(site, "curtailment")
     assert (ended["event"], ended["curtailed_hashes"], ended["energy_j"]) == ("ended", None, None)
+
+
+async def test_facts_that_no_agent_writes_tell_a_start_nothing(site: Site) -> None:
+    """In an edited history, each is passed over: the agent runs, and goes on from the sound ones."""
+    async with site.agent(is_killed=True) as process:
+        await process.watch(60.0)
+        await order(process, id="dr-1", duration_s=1800)
+        await process.watch(120.0)
+    ledgers = len(bodies(site, "ledger"))
+    sound: dict[str, Any] = {"id": "dr-1", "event": "changed", "from": 0.0, "until": None}
+    edits: tuple[dict[str, Any], ...] = ({"event": ["ended"]}, {"event": "x"}, {"from": "x"}, {"until": "x"}, {"id": 1})
+    with closing(write_history(site.history)) as file:
+        file.write(facts=[Fact("curtailment", int(site.now), sound | edit) for edit in edits])
+        file.write(facts=[Fact("ledger", int(site.now), {"digest": digest}) for digest in (1, None)])
+    async with site.agent() as process:
+        await process.watch(60.0)
+    told = bodies(site, "curtailment")
+    assert (len(told), len(bodies(site, "ledger"))) == (1 + len(edits), ledgers + 2)
+
+
+@pytest.mark.parametrize("column", ["span_s", "watched_s"])
+def test_a_row_that_no_agent_writes_is_damage(tmp_path: Path, column: str) -> None:
+    """A start and its gap name the file and end no agent, whatever an edit left in the last row."""
+    path = write(tmp_path / "site.history.sqlite", [row(AT + 60 * minute) for minute in range(3)])
+    assert read_past(path, AT + 600.0).seen_until == AT + 180
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE site SET {column} = 'x' WHERE at = (SELECT MAX(at) FROM site)")  # noqa: S608
+        connection.commit()
+    for look in (lambda: read_past(path, AT + 600.0), lambda: read_gap(path, AT + 180, AT + 600)):
+        with pytest.raises(HistoryError, match=r"site\.history\.sqlite: a row that no agent writes"):
+            look()
 
 
 async def test_a_window_is_told_when_it_begins_and_ends(tmp_path: Path) -> None:

@@ -45,10 +45,6 @@ class Anchor(NamedTuple):
         body = {"sha256": self.sha256, "name": self.name, "size_bytes": self.size_bytes, "note": self.note}
         return Fact("anchor", self.at, body)
 
-    def is_in(self, fact: Fact) -> bool:
-        """Return True if a fact is this anchor's."""
-        return fact == self.fact
-
 
 def anchor_of(content: Any) -> Anchor:
     """Return the anchor of a request's JSON.

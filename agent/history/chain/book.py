@@ -102,12 +102,12 @@ class ChainBook:
         if self.seq:
             return
         (name,) = self._connection.execute("SELECT LOWER(HEX(RANDOMBLOB(16)))").fetchone()
-        self._add_fact(Fact("genesis", 0, {"chain": name, "format": CHAIN_FORMAT, "rows_format": ROWS_FORMAT}))
+        self.add_fact(Fact("genesis", 0, {"chain": name, "format": CHAIN_FORMAT, "rows_format": ROWS_FORMAT}))
         rows, first, last = self._connection.execute(
             "SELECT COUNT(*), COALESCE(MIN(at), 0), COALESCE(MAX(at + span_s), 0) FROM site"
         ).fetchone()
         if rows:
-            self._add_fact(Fact("found", int(last), {"rows": rows, "from": int(first), "until": int(last)}))
+            self.add_fact(Fact("found", int(last), {"rows": rows, "from": int(first), "until": int(last)}))
         self._add_all(self._links_found())
         self.seal()
 
@@ -163,12 +163,12 @@ class ChainBook:
         for at in touched.get(_CREDITS, ()):
             self._add(Link(self.seq + 1, LinkKind.CREDITS, at, credits_digest(self._connection, at)))
         for fact in facts:
-            self._add_fact(fact)
+            self.add_fact(fact)
         self._connection.execute(_SET_HASH, (self.hash,))
 
     def add_fact(self, fact: Fact) -> None:
         """Append a fact at once, within a transaction, before the links of what that touched."""
-        self._add_fact(fact)
+        self._add(Link(self.seq + 1, LinkKind.FACT, fact.at, body=fact_body(fact)))
 
     @property
     def name(self) -> str:
@@ -195,14 +195,14 @@ class ChainBook:
             return False
         head = next(read_heads(self._connection, base - 1, base))
         for fact in self._facts_to_keep(base):
-            self._add_fact(fact)
+            self.add_fact(fact)
         for kind, moment, digest in self._connection.execute(
             _LEFT, (LinkKind.CHANGES, LinkKind.CREDITS, base)
         ).fetchall():
             self._add(Link(self.seq + 1, LinkKind(kind), moment, digest))
         (links,) = self._connection.execute("SELECT COUNT(*) FROM chain WHERE seq <= ?", (base,)).fetchone()
         cut = {"seq": head.head.seq, "hash": head.head.hash, "links": links, "before": at}
-        self._add_fact(Fact("cut", now, cut))
+        self.add_fact(Fact("cut", now, cut))
         self._connection.execute("DELETE FROM chain WHERE seq <= ?", (base,))
         self._connection.execute("DELETE FROM heads WHERE seq < ?", (base,))
         return True
@@ -234,9 +234,6 @@ class ChainBook:
         what = _NOTED[table]
         self._connection.execute("DELETE FROM touched WHERE what = ? AND at < ?", (what, before))
         self._add(Link(self.seq + 1, LinkKind.DROPPED, before, body=table))
-
-    def _add_fact(self, fact: Fact) -> None:
-        self._add(Link(self.seq + 1, LinkKind.FACT, fact.at, body=fact_body(fact)))
 
     def _add(self, link: Link) -> None:
         self._connection.execute(_ADD, link)
