@@ -37,6 +37,10 @@ def verify_journal(site: LedgerSite, *, as_json: bool) -> None:
         err.print(f"{file}: not as it was written", markup=False, soft_wrap=True)
         for fault in faults:
             err.print(f"  {_text(fault)}", markup=False, soft_wrap=True)
+    elif not end.lines:
+        out.print(
+            f"{file}: no lines: no command has changed the ledger, as far as is known", markup=False, soft_wrap=True
+        )
     else:
         held = f"; hashes kept in history that fit: {len(known)}" if known else ""
         lines = f"{counted(end.lines, 'line')}, {end.chained} with the hash of those before"

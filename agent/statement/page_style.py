@@ -60,7 +60,11 @@ tbody th, thead th:first-child, .digest { text-align: left; }
 .main th, .main td { font-weight: 650; }
 .tables { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.4em; align-items: start; font-size: .8em; }
 .tables.single { grid-template-columns: 1fr; }
+.tables.days { display: flex; flex-wrap: wrap; font-size: .75em; }
+.days table { flex: 1 1 auto; width: auto; }
+.days th, .days td { padding: .1em .15em; }
 .tables td, .days th, .inputs td { white-space: nowrap; }
+.inputs .digest { white-space: normal; overflow-wrap: anywhere; }
 .small { font-size: .8em; }
 code { font: .86em ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .paper { display: none; }
@@ -69,7 +73,7 @@ footer { color: #44525e; font-size: .8em; margin-top: 1em; }
   .plot { grid-template-columns: 4.1em minmax(0, 1fr); }
   .names .fine { visibility: hidden; width: 0; flex-basis: 0; }
   .operating-picture { height: 190px; }
-  .tables { grid-template-columns: minmax(0, 1fr); font-size: .65em; }
+  .tables, .tables.days { grid-template-columns: minmax(0, 1fr); font-size: .65em; }
   .tables th, .tables td { padding: .1em .2em; }
   .figures th[scope="row"] small { display: block; margin-left: 0; }
   .inputs thead { display: none; }
@@ -88,7 +92,9 @@ footer { color: #44525e; font-size: .8em; margin-top: 1em; }
   .by-day .losses-picture { height: 185px; }
   th, td { padding: 0 .4em; }
   .figures th, .figures td { line-height: 1.22; }
-  .tables, .small, .legend, footer { font-size: .88em; }
+  .tables, .tables.days, .small, .legend, footer { font-size: .88em; }
+  .tables.days { display: grid; }
+  .days th, .days td { padding: 0 .4em; }
   .screen { display: none; }
   .paper { display: block; }
 }

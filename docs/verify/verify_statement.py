@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verify a statement that hashsight signed, without hashsight: with Python 3.11 and the package `cryptography`.
 
-verify_statement.py october.json --key site.key.pub --rows october.csv --chain october.chain.jsonl [--site NAME]
+verify_statement.py october.json --key site.history.key.pub --rows october.csv --chain october.chain.jsonl [--site NAME]
 """
 
 import argparse

@@ -34,6 +34,15 @@ def _many_sites() -> str:
     return page(msgspec.structs.replace(one, parts=tuple(parts), notes=notes))
 
 
+TABLETS = ((650, 1000), (768, 1024), (940, 700))
+"""Window widths between the phone's layout and the full width of the text."""
+
+_BEYOND_THE_TEXT = """() => {
+  const edge = document.querySelector('h1').getBoundingClientRect().right + 1;
+  return [...document.querySelectorAll('table')].map(each => each.getBoundingClientRect().right).filter(x => x > edge);
+}"""
+"""Right edges of the tables that reach beyond the text's own right edge."""
+
 CASES: dict[str, Callable[[], str]] = {
     "month": lambda: page(*busy_month()),
     "month-with-gaps": lambda: page(*busy_month(every_h=3)),
@@ -51,14 +60,15 @@ CASES: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_two_printed_pages(browser: Browser, shoot: Shoot, tmp_path: Path, name: str) -> None:
-    """Every kind of statement prints on two A4 pages, fits a phone and a desk, and requests nothing."""
+    """Every kind of statement prints on two A4 pages, fits a phone, tablets and a desk, and requests nothing."""
     (tmp_path / f"{name}.html").write_text(CASES[name](), encoding="utf-8")
     async with visiting(browser, tmp_path.as_uri(), size=PHONE) as visit:
         await visit.page.goto(f"{visit.base}{name}.html", wait_until="load")
-        for size in (PHONE, DESK):
+        for size in (PHONE, *TABLETS, DESK):
             await visit.look(size, "light")
             assert await visit.overflow_px() == 0, await visit.too_wide()
             assert await visit.too_wide() == []
+            assert await visit.page.evaluate(_BEYOND_THE_TEXT) == []
         pdf = await visit.page.pdf(prefer_css_page_size=True)
         assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 2
         # A4 in points.

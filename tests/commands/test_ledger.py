@@ -392,6 +392,14 @@ def test_guessed_bins_are_imported_when_asked_for(site: Path, tmp_path: Path) ->
     assert "u1,S21,188,10.0.0.1,C2,R1,1,2025-09-01,,deployed" in ledger_of(site)
 
 
+def test_verify_without_a_journal(site: Path) -> None:
+    """A ledger that no command changed has no journal: no fault, and not called as it was written."""
+    checked = run(site, "verify")
+    assert checked.exit_code == 0
+    file = journal_path(site.with_name("ledger.csv"))
+    assert checked.stdout == f"{file}: no lines: no command has changed the ledger, as far as is known\n"
+
+
 def test_verify_names_a_changed_journal(site: Path) -> None:
     """A sound journal exits with 0; one with a changed line with 1, and names line, time and reason."""
     for slot in ("8", "9"):

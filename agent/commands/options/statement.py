@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
         "hashsight statement 2025-Q3 --json --publish > q3.json",
         "hashsight statement --verify q3.json",
         "hashsight statement 2025-10 --owner North",
-        "hashsight statement --verify october.json --rows october.csv --chain october.chain.jsonl --key site.key.pub",
+        "hashsight statement --verify october.json --rows rows.csv --chain chain.jsonl --key site.history.key.pub",
     ),
 )
 def statement(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from page_cases import VOID_TAGS, Parsed, frame
 
 from agent.errors import RefusedError, UnreachableError
-from agent.exporters.web.pages.banners import agent_banners
+from agent.exporters.web.pages.banners import agent_banners, simulated_banners
 from agent.exporters.web.pages.frame import UTC_ZONE
 from agent.exporters.web.pages.mismatch_card import UNITS_NAMED
 from agent.exporters.web.pages.site_page import Shown, render
@@ -196,6 +196,15 @@ def test_an_ill_agent_says_so() -> None:
         "The agent is unhealthy: no poll was started for 40 s."
         in page(at("a", "C1"), illness="no poll was started for 40 s").text
     )
+
+
+def test_the_only_unit_is_not_counted_of_one() -> None:
+    """A banner over one unit, as on its own page, does not say that it is 1 of 1."""
+    only = status(entry("sim", is_simulated=True), error=UnreachableError("no answer"))
+    (banner,) = simulated_banners([only], counts_simulated=True)
+    assert banner.text.startswith("1 unit is simulated and counted like a real machine. ")
+    (banner,) = simulated_banners([only, only], counts_simulated=True)
+    assert banner.text.startswith("2 of 2 units are simulated and counted like real machines. ")
 
 
 @pytest.mark.parametrize(("units", "words"), [(1, "1 of 2 units is simulated"), (2, "2 of 2 units are simulated")])

@@ -127,10 +127,11 @@ def simulated_banners(statuses: Collection[UnitStatus], *, counts_simulated: boo
     simulated = sum(status.entry.is_simulated for status in statuses)
     if not simulated:
         return ()
-    are = "is" if simulated == 1 else "are"
-    fate = "counted like real machines" if counts_simulated else "excluded from all figures"
+    are, machines = ("is", "a real machine") if simulated == 1 else ("are", "real machines")
+    fate = f"counted like {machines}" if counts_simulated else "excluded from all figures"
+    of_all = units_text(len(statuses)) if len(statuses) == 1 else f"{simulated:,} of {units_text(len(statuses))}"
     text = (
-        f"{simulated:,} of {units_text(len(statuses))} {are} simulated and {fate}: by the ledger, or by loopback"
-        " address or serial number (ledger.detect_simulated)."
+        f"{of_all} {are} simulated and {fate}. The ledger says so, or a loopback address or serial number shows it"
+        " (ledger.detect_simulated)."
     )
     return (Banner(BannerKind.SIMULATED, "Simulated", text),)
