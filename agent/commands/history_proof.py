@@ -245,10 +245,11 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
         body, at = told.fact.body, moment_text(told.fact.at, zone)
         match told.fact.kind:
             case "found":
-                begin, end = (moment_text(int(body.get(name) or 0), zone) for name in ("from", "until"))
-                yield f"sealed as found: {body.get('rows')} minutes, {begin} to {end}; the chain says nothing of before"
+                begin, end = (_when(body.get(name), zone) for name in ("from", "until"))
+                rows = f"{body.get('rows')} minutes, {begin} to {end}"
+                yield visible(f"sealed as found: {rows}; the chain says nothing of before")
             case "salvaged":
-                yield f"{at}: begun anew from a damaged file; {body.get('rows')} rows were taken over as found"
+                yield visible(f"{at}: begun anew from a damaged file; {body.get('rows')} rows were taken over as found")
             case "merged":
                 yield f"{at}: merged from two histories"
             case "anchor":
@@ -256,6 +257,11 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
                 yield visible(f"anchor added {at}: {body.get('name')}, SHA-256 {body.get('sha256')}{words}")
             case "restored" | "rolled_back" | "forked" | "other_key" as kind:
                 yield visible(f"{at}: {kind}: {_DOUBTS[kind]}; the head known then is of link {body.get('known_seq')}")
+
+
+def _when(at: object, zone: ZoneInfo) -> str:
+    """Return a time that a fact names, which may be anything: a file is looked at because it is in doubt."""
+    return moment_text(at, zone) if isinstance(at, int) else str(at)
 
 
 def _zone(verdict: Verdict) -> ZoneInfo:
