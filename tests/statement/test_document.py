@@ -275,6 +275,8 @@ def test_form_is_named() -> None:
         ('{"format":4}', "not in canonical form"),
         ('{"format":4}\n', "not a statement in JSON"),
         ("[" * 99999, "not a statement in JSON"),
+        ('{"format":[4]}\n', "not a statement in JSON"),
+        ('{"format":{},"signature":null}\n', "not a statement in JSON"),
         ('{"a":"\\ud800"}\n', "not a statement in JSON"),
     ):
         with pytest.raises(StatementError) as caught:
