@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 import secrets
 import time
@@ -196,7 +197,9 @@ def _add(command: str, history: Path, path: Path, words: str) -> None:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             size_bytes += len(chunk)
-    anchor = Anchor(digest.hexdigest(), path.name[:200], size_bytes, words, int(time.time()))
+    # A name that is no UTF-8 cannot stand in the chain.
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    anchor = Anchor(digest.hexdigest(), name[:200], size_bytes, words, int(time.time()))
     request = request_anchor(history, anchor)
     try:
         with closing(write_history(history)) as writer:

@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -240,7 +241,7 @@ def test_doubts_of_the_past_are_listed_in_words(kind: str, words: str, path: Pat
 @pytest.mark.parametrize(
     "body",
     [
-        *({"known_seq": value} for value in (None, [], "x")),
+        *({"seq": 1, "known_seq": value} for value in (None, [], "x")),
         *({"seq": value, "known_seq": 3} for value in (None, {}, "x")),
         {"known_chain": "another", "known_chains": 5},
     ],
@@ -252,9 +253,13 @@ def test_facts_of_an_edited_file_end_no_verification(kind: str, body: dict[str, 
     log = log_file(path)
     known = json.loads(log.read_text(encoding="utf-8").splitlines()[0])
     known["head"] |= {"chain": "other" if "known_chains" in body else known["head"]["chain"], "seq": 10**6}
-    log.write_text(json.dumps(known) + "\n", encoding="utf-8")
     with closing(write_history(path)) as file:
         file.write(facts=[Fact(kind, AT, {"known_chain": known["head"]["chain"]} | body)])
+    # Only a signed fact explains anything.
+    keeper = Keeper(path, at=AT + 86_400)
+    keeper.minute()
+    keeper.history.stop()
+    log.write_text(json.dumps(known) + "\n", encoding="utf-8")
     said = call("verify", "--history", path)
     assert (said.exit_code, isinstance(said.exception, SystemExit)) == (1, True)
     assert "does not hold" in said.stdout
@@ -297,6 +302,16 @@ def test_an_anchor_becomes_a_fact(path: Path, tmp_path: Path) -> None:
     said = call("verify", "--history", path)
     assert said.exit_code == 0
     assert f"seal.tsr, SHA-256 {digest}: TSA of October" in said.stdout
+    assert list(requested_anchors(path)) == []
+
+
+def test_an_anchor_whose_name_is_no_text(path: Path, tmp_path: Path) -> None:
+    """A name in another encoding than UTF-8 is recorded with a mark where it cannot be read."""
+    file = tmp_path / os.fsdecode(b"seal-\xe4.tsr")
+    file.write_bytes(b"a time stamp")
+    result = call("seal", "--history", path, "--add", file)
+    assert result.exit_code == 0, result.stderr
+    assert "seal-\N{REPLACEMENT CHARACTER}.tsr, SHA-256 " in call("verify", "--history", path).stdout
     assert list(requested_anchors(path)) == []
 
 
