@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import re
 import secrets
 import time
@@ -196,7 +197,9 @@ def _add(command: str, history: Path, path: Path, words: str) -> None:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
             size_bytes += len(chunk)
-    anchor = Anchor(digest.hexdigest(), path.name[:200], size_bytes, words, int(time.time()))
+    # A name that is no UTF-8 cannot stand in the chain.
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    anchor = Anchor(digest.hexdigest(), name[:200], size_bytes, words, int(time.time()))
     request = request_anchor(history, anchor)
     try:
         with closing(write_history(history)) as writer:
@@ -245,12 +248,11 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
         body, at = told.fact.body, moment_text(told.fact.at, zone)
         match told.fact.kind:
             case "found":
-                begin, end = (_said_moment(body.get(name), zone) for name in ("from", "until"))
-                found = f"{body.get('rows')} minutes, {begin} to {end}"
-                yield visible(f"sealed as found: {found}; the chain says nothing of before")
+                begin, end = (_when(body.get(name), zone) for name in ("from", "until"))
+                rows = f"{body.get('rows')} minutes, {begin} to {end}"
+                yield visible(f"sealed as found: {rows}; the chain says nothing of before")
             case "salvaged":
-                rows = f"{body.get('rows')} rows were taken over as found"
-                yield visible(f"{at}: begun anew from a damaged file; {rows}")
+                yield visible(f"{at}: begun anew from a damaged file; {body.get('rows')} rows were taken over as found")
             case "merged":
                 yield f"{at}: merged from two histories"
             case "anchor":
@@ -260,12 +262,12 @@ def _facts(verdict: Verdict, zone: ZoneInfo) -> Iterator[str]:
                 yield visible(f"{at}: {kind}: {_DOUBTS[kind]}; the head known then is of link {body.get('known_seq')}")
 
 
+def _when(at: object, zone: ZoneInfo) -> str:
+    """Return a time that a fact names, which may be anything: a file is looked at because it is in doubt."""
+    return moment_text(at, zone) if isinstance(at, int) else str(at)
+
+
 def _zone(verdict: Verdict) -> ZoneInfo:
     with suppress(ValueError, OSError, LookupError):
         return ZoneInfo(verdict.zone or "UTC")
     return ZoneInfo("UTC")
-
-
-def _said_moment(value: object, zone: ZoneInfo) -> str:
-    """Return a moment that a fact names; of an edited fact, whatever stands there."""
-    return moment_text(value, zone) if isinstance(value, int) else str(value)

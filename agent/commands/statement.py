@@ -16,10 +16,11 @@ from agent.commands.history_source import opened
 from agent.commands.machine_output import visible, write_text
 from agent.commands.statement_key import key_file, signing_key
 from agent.commands.statement_ledger import dated_ledger, found_config, of_owner
-from agent.commands.statement_verify import Against
+from agent.commands.statement_verify import MOST_DOCUMENT, Against
 from agent.commands.statement_verify import verify as verify_document
 from agent.commands.terminal import exit_codes, usage_error
 from agent.files.atomic import replace_file
+from agent.files.regular import read_bounded
 from agent.files.signing import SigningKey
 from agent.history.reader import HistoryReader
 from agent.runtime.revision import commit as checked_out_commit
@@ -231,7 +232,7 @@ def _document(
 
 
 def _restated(file: Path, new: Statement) -> Restates:
-    written = file.read_bytes()
+    written = read_bounded(file, max_bytes=MOST_DOCUMENT)
     old = read_document(written, str(file))
     return restated(
         old.statement,
@@ -248,7 +249,7 @@ def _combined(files: Sequence[Path], *, period: str | None, sites: str, asking: 
     if asking.appendix is not None:
         raise usage_error(COMMAND, "--appendix", str(asking.appendix), "each site's statement has its own")
     declared = [name.strip() for name in sites.split(",") if name.strip()]
-    documents = [read_document(file.read_bytes(), str(file)) for file in files]
+    documents = [read_document(read_bounded(file, max_bytes=MOST_DOCUMENT), str(file)) for file in files]
     parts = [each.statement for each in documents]
     if not asking.is_draft and not (declared or all(part.sites for part in parts)):
         raise usage_error(COMMAND, "--sites", sites, "all sites of the fleet are expected, to see that none is missing")

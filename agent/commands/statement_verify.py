@@ -13,6 +13,7 @@ from agent.commands.machine_output import visible
 from agent.commands.statement_key import COMMAND, key_file, known_key
 from agent.commands.statement_ledger import dated_ledger, found_config, of_owner
 from agent.commands.terminal import FAILED, err, out, usage_error
+from agent.files.regular import read_bounded
 from agent.files.signing import PublicKey
 from agent.history.chain.findings import FindingKind
 from agent.history.reader import HistoryReader
@@ -24,6 +25,9 @@ from agent.statement.parts import titled
 from agent.statement.period import Period, parse_period
 from agent.statement.verifying import Verified, document_of_site, verify_with_exports, verify_with_history
 
+MOST_DOCUMENT = 64 << 20
+# Some years of minutes and their links; more than a machine may have memory for is refused before it is taken.
+_MOST_EXPORT = 512 << 20
 _LISTED = 20
 
 
@@ -52,7 +56,7 @@ class Against:
 
 def verify(file: Path, *, period: str | None, against: Against) -> None:
     """Verify a document, print what was found, and exit with 1 if it does not hold."""
-    document = read_document(file.read_bytes(), str(file))
+    document = read_document(read_bounded(file, max_bytes=MOST_DOCUMENT), str(file))
     stated = document.statement
     if period is not None and period != stated.period:
         raise usage_error(COMMAND, "PERIOD", period, f"the statement covers {stated.period}")
@@ -127,7 +131,7 @@ def _read(file: Path | None) -> tuple[str, str] | None:
     if file is None:
         return None
     try:
-        return file.read_bytes().decode(), str(file)
+        return read_bounded(file, max_bytes=_MOST_EXPORT).decode(), str(file)
     except UnicodeDecodeError as error:
         raise StatementError(f"{file}: not UTF-8, at byte {error.start + 1}") from error
 
@@ -135,7 +139,8 @@ def _read(file: Path | None) -> tuple[str, str] | None:
 def _appendix(document: Document, site: str, appendix: Path | None) -> list[str]:
     if appendix is None:
         return []
-    digest = hashlib.sha256(appendix.read_bytes()).hexdigest()
+    with appendix.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
     for contents in document_of_site(document, site).contents:
         if contents.units is not None and contents.units.appendix_digest == digest:
             return []

@@ -21,6 +21,19 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def read_bounded(path: Path, *, max_bytes: int) -> bytes:
+    """Return the content of a file or, as a shell's `<(command)` makes it, of a pipe.
+
+    Raises:
+        OSError: It cannot be read, or is longer than `max_bytes`, as a device without an end is.
+    """
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"longer than {max_bytes >> 20} MiB", str(path))
+    return data
+
+
 def refuse_irregular(path: Path) -> None:
     """Refuse a file that only another library opens, unless it is a regular one that can be read.
 

@@ -69,6 +69,11 @@ class SigningKey:
         return base64.b64encode(self._key.sign(text)).decode()
 
 
+def is_id(text: str) -> bool:
+    """Return True for what an id of a key looks like."""
+    return len(text) == _ID_DIGITS and not set(text) - set("0123456789abcdef")
+
+
 def public_file(path: Path) -> Path:
     """Return where the public half of a private key's file stands: ``site.key`` has ``site.key.pub``."""
     return path.with_name(f"{path.name}.pub")

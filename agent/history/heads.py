@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from agent.errors import ConfigError, HistoryError
 from agent.files.append import append_line, last_lines, overwrite
-from agent.files.signing import PublicKey, SigningKey, make_signing_key, read_signing_key
+from agent.files.signing import PublicKey, SigningKey, is_id, make_signing_key, read_signing_key
 from agent.history.chain.anchors import requested_anchors
 from agent.history.chain.heads import Head, HeadKind, SignedHead, is_about, is_left
 from agent.history.chain.links import HOUR_S, Fact
@@ -158,9 +158,9 @@ class Heads:
             key = next((each for each in own if each.id == head.key), None)
             seq, hash_ = file.chain_end
             if key is None:
-                # One fact a key is enough.
-                told = {fact.body.get("key") for fact in file.chain_facts("other_key")}
-                if head.key not in told and len(told) < MOST_OTHER_KEYS:
+                # One fact a key is enough, and nobody can check these signatures: a broker invents keys without end.
+                told = [fact.body.get("key") for fact in file.chain_facts("other_key")]
+                if head.key not in told and len(told) < MOST_OTHER_KEYS and is_id(head.key):
                     self.doubt(file, "other_key", known, key=head.key, known_by=by, seq=seq, hash=hash_)
                 else:
                     self._health.doubts["other_key"] = max(1, self._health.doubts["other_key"])

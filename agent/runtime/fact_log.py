@@ -31,7 +31,7 @@ class FactLog:
         at = self._wall() if at is None else at
         try:
             # In the queue, one that cannot be written would keep all behind it from the disk.
-            fact_body(Fact(kind, int(at), body))
+            fact_body(Fact(kind, int(at), body)).encode()
         except (TypeError, ValueError) as error:
             self.fail(kind, str(error))
             return

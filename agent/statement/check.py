@@ -27,6 +27,8 @@ from agent.statement.parts import Part, Source, part_of, titled
 from agent.statement.period import Period, utc_text
 from agent.statement.statement import FORMAT, Statement
 
+_MOST_NAME = 64
+
 
 def decode(text: bytes, file: str) -> Statement:
     """Decode a statement from its JSON and check it against its own parts; errors as `statement_of`."""
@@ -76,9 +78,17 @@ def statement_of(content: Any, file: str) -> Statement:
 
 
 def _refuse_unsound(statement: Statement, file: str) -> None:
+    if not statement.period.isprintable():
+        raise StatementError(f"{file}: period {statement.period[:_MOST_NAME]!r}: printable characters are expected")
     if not statement.parts:
         raise StatementError(f"{file}: names no site")
     for part in statement.parts:
+        # They stand in headlines, and a terminal obeys control characters.
+        for name, value in (("site", part.site), ("zone", part.zone), ("owner", part.owner or "")):
+            if not value.isprintable() or len(value) > _MOST_NAME:
+                raise StatementError(
+                    f"{file}: {name} {value[:_MOST_NAME]!r}: at most 64 printable characters are expected"
+                )
         if part.inputs.digest_format not in DIGEST_FORMATS:
             raise StatementError(f"{file}: digest format {part.inputs.digest_format} of {part.site} is unknown")
     figures = figures_of(statement.parts)

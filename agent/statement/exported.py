@@ -5,6 +5,7 @@ Both are read strictly: a line that `hashsight history export` would not have pr
 
 import math
 from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import msgspec
@@ -67,7 +68,7 @@ class ExportedChain:
         for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
             try:
                 self._add(msgspec.json.decode(line))
-            except (msgspec.MsgspecError, RecursionError, ValueError, KeyError, TypeError) as error:
+            except (msgspec.MsgspecError, RecursionError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StatementError(f"{file}: line {number}: not a line of an exported chain: {error}") from error
 
     def _add(self, content: dict[str, Any]) -> None:
@@ -174,6 +175,9 @@ def _rows(text: str, file: str) -> Iterator[Values]:
         try:
             values = tuple(_value(cell) for cell in line.rstrip("\n").split(",")[1:])
             is_same = len(values) == len(COLUMNS) and row_line(values) == line
+            if is_same:
+                # Where it ends is looked up in a calendar later on.
+                datetime.fromtimestamp((values[0] or 0) + (values[1] or 0), UTC)
         except (ValueError, OverflowError, OSError, TypeError) as error:
             raise StatementError(f"{file}: line {number}: not a row of a history: {error}") from error
         if not is_same:

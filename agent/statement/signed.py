@@ -56,7 +56,8 @@ def content_of(text: bytes, file: str) -> Any:
 
 def is_document(content: object) -> bool:
     """Return True for the content of a document: statements of formats 1 to 3 were not signed, and of any form."""
-    return isinstance(content, dict) and (content.get("format") not in {1, 2, 3} or SIGNATURE in content)
+    # A list, not a set: anything may stand there, and what has no hash is in none.
+    return isinstance(content, dict) and (content.get("format") not in [1, 2, 3] or SIGNATURE in content)
 
 
 def _held_to_form(content: Any, text: str, file: str) -> Any:

@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -237,15 +238,59 @@ def test_doubts_of_the_past_are_listed_in_words(kind: str, words: str, path: Pat
     assert f"2025-10-01 00:00: {kind}: {words}; the head known then is of link 48\n" in said.stdout
 
 
-@pytest.mark.parametrize("said", ["yesterday", None, [1], 1e300, "\x1b[31m"])
-def test_a_fact_that_names_no_moment_is_printed_as_it_stands(said: object, path: Path) -> None:
-    """A fact that was edited ends in no traceback, and its text is no command to a terminal."""
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({"seq": 1, "known_seq": value} for value in (None, [], "x")),
+        *({"seq": value, "known_seq": 3} for value in (None, {}, "x")),
+        {"known_chain": "another", "known_chains": 5},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["restored", "rolled_back", "salvaged"])
+def test_facts_of_an_edited_file_end_no_verification(kind: str, body: dict[str, object], path: Path) -> None:
+    """A fact that explains older heads may hold anything in a forged file: it explains none, and that is found."""
+    log = log_file(path)
+    known = json.loads(log.read_text(encoding="utf-8").splitlines()[0])
+    known["head"] |= {"chain": "other" if "known_chains" in body else known["head"]["chain"], "seq": 10**6}
     with closing(write_history(path)) as file:
-        file.write(facts=[Fact("found", AT, {"rows": said, "from": said, "until": said})])
-    result = call("verify", "--history", path)
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert "sealed as found: " in result.stdout
-    assert "\x1b" not in result.stdout
+        file.write(facts=[Fact(kind, AT, {"known_chain": known["head"]["chain"]} | body)])
+    # Only a signed fact explains anything.
+    keeper = Keeper(path, at=AT + 86_400)
+    keeper.minute()
+    keeper.history.stop()
+    log.write_text(json.dumps(known) + "\n", encoding="utf-8")
+    said = call("verify", "--history", path)
+    assert (said.exit_code, isinstance(said.exception, SystemExit)) == (1, True)
+    assert "does not hold" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("altered", {"table": "site", "during": "return", "minutes": 5}, "rows of site were not those"),
+        ("found", {"rows": 1, "from": "\x1b[2J", "until": []}, "sealed as found: 1 minutes"),
+        ("found", {"rows": "\x1b[2J"}, "sealed as found"),
+        ("salvaged", {"rows": "\x1b[2J"}, "begun anew from a damaged file"),
+    ],
+)
+def test_facts_of_an_edited_file_reach_no_terminal(kind: str, body: dict[str, object], words: str, path: Path) -> None:
+    """Texts and lists where a number is expected are printed, and control characters are not."""
+    with closing(write_history(path)) as file:
+        file.write(facts=[Fact(kind, AT, body)])
+    said = call("verify", "--history", path)
+    assert isinstance(said.exception, SystemExit | None)
+    assert words in said.stdout
+    assert "\x1b" not in said.stdout
+
+
+def test_a_fact_nested_too_deeply_is_a_finding(path: Path) -> None:
+    """JSON that no decoder follows to its end is named with its link."""
+    edited(path, f"UPDATE chain SET body = '{'[' * 99_999}' WHERE seq = (SELECT MIN(seq) FROM chain WHERE kind = 1)")
+    said = call("verify", "--history", path)
+    assert said.exit_code == 1
+    assert isinstance(said.exception, SystemExit)
+    assert "not a fact" in said.stdout + said.stderr
 
 
 def test_an_anchor_becomes_a_fact(path: Path, tmp_path: Path) -> None:
@@ -257,6 +302,16 @@ def test_an_anchor_becomes_a_fact(path: Path, tmp_path: Path) -> None:
     said = call("verify", "--history", path)
     assert said.exit_code == 0
     assert f"seal.tsr, SHA-256 {digest}: TSA of October" in said.stdout
+    assert list(requested_anchors(path)) == []
+
+
+def test_an_anchor_whose_name_is_no_text(path: Path, tmp_path: Path) -> None:
+    """A name in another encoding than UTF-8 is recorded with a mark where it cannot be read."""
+    file = tmp_path / os.fsdecode(b"seal-\xe4.tsr")
+    file.write_bytes(b"a time stamp")
+    result = call("seal", "--history", path, "--add", file)
+    assert result.exit_code == 0, result.stderr
+    assert "seal-\N{REPLACEMENT CHARACTER}.tsr, SHA-256 " in call("verify", "--history", path).stdout
     assert list(requested_anchors(path)) == []
 
 

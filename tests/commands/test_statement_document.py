@@ -305,3 +305,17 @@ def test_rows_that_stand_in_no_figure_are_held_against_the_chain(folder: Path) -
     assert found.exit_code == 1
     assert "history: 2025-10-01 01:00" in found.stderr
     assert "container" in found.stderr
+
+
+@pytest.mark.parametrize("option", ["document", "--rows", "--combine"])
+def test_a_file_without_an_end_is_refused(option: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than any export or document has is not read: memory ends before such a file does."""
+    monkeypatch.setattr("agent.commands.statement_verify._MOST_EXPORT", 1 << 20)
+    document = saved(folder, stated())
+    words: dict[str, tuple[str | Path, ...]] = {
+        "document": ("--verify", "/dev/zero"),
+        "--rows": ("--verify", document, "--rows", "/dev/zero"),
+        "--combine": ("--combine", "/dev/zero"),
+    }
+    said = call("statement", *words[option])
+    assert (said.exit_code, said.stderr) == (1, f"/dev/zero: longer than {1 if option == '--rows' else 64} MiB\n")

@@ -228,6 +228,11 @@ def test_every_edit_is_found(edit: Callable[[bytes, random.Random], bytes], *, i
         (("contents", 0, "site"), "beta", "contents: those of its one site are expected"),
         (("contents",), [], "contents: those of its one site are expected"),
         (("contents", 0, "deployed_steps"), [[0.0, 1]], "deployed_steps and the part's ledger_digest do not agree"),
+        (("parts", 0, "site"), "alpha\x1b[2J", "site 'alpha\\x1b[2J': at most 64 printable characters are expected"),
+        (("parts", 0, "site"), "a" * 65, f"site {'a' * 64!r}: at most 64 printable characters are expected"),
+        (("parts", 0, "zone"), "UTC\n# Note", "zone 'UTC\\n# Note': at most 64 printable characters are expected"),
+        (("parts", 0, "owner"), "North\u202e", "owner 'North\\u202e': at most 64 printable characters are expected"),
+        (("period",), "2025-10\r", "period '2025-10\\r': printable characters are expected"),
         (("format",), 5, "statement format 5, this version reads 4"),
         (("notes",), ["all is well"], "its notes do not match its figures"),
     ],
@@ -275,6 +280,8 @@ def test_form_is_named() -> None:
         ('{"format":4}', "not in canonical form"),
         ('{"format":4}\n', "not a statement in JSON"),
         ("[" * 99999, "not a statement in JSON"),
+        ('{"format":[4]}\n', "not a statement in JSON"),
+        ('{"format":{},"signature":null}\n', "not a statement in JSON"),
         ('{"a":"\\ud800"}\n', "not a statement in JSON"),
     ):
         with pytest.raises(StatementError) as caught:

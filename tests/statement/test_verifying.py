@@ -251,11 +251,14 @@ def test_one_site_of_a_combination() -> None:
         ("time,at\n", "line 1: the header"),
         ("{rows}x\n", "line 746: not as `hashsight history export` prints a row"),
         ("{rows}2025-10-01T00:00:00Z,zero\n", "line 746: not a row of a history: could not convert"),
+        ("{endless}", "line 746: not a row of a history: "),
     ],
 )
 def test_files_that_are_no_rows(text: str, words: str) -> None:
     """A file that `history export` did not print is refused with its line."""
-    rows = text.replace("{rows}", rows_text(history()))
+    rows = rows_text(history())
+    time, at, _, rest = rows.splitlines()[-1].split(",", 3)
+    rows = text.replace("{endless}", f"{{rows}}{time},{at},1e+300,{rest}\n").replace("{rows}", rows)
     with pytest.raises(StatementError, match=r"^rows\.csv: ") as caught:
         verify_with_exports(stated_document(), "alpha", (rows, "rows.csv"), None)
     assert words in str(caught.value)
@@ -277,6 +280,7 @@ def test_rows_in_another_spelling_are_refused() -> None:
         ('{"base":{"seq":0,"hash":"0"}}\n{"seq":1}\n', "line 2: not a line of an exported chain"),
         ('{"base":{"seq":0,"hash":"0"}}\n{"seq":1,"kind":"age","at":0}\n', "line 2: not a line"),
         ('{"base":{"seq":0,"hash":"0"}}\n{"head":7}\n', "line 2: not a line"),
+        ('{"base":{"seq":0,"hash":"0"}}\n"head"\n', "line 2: not a line"),
         ("[" * 99999, "line 1: not a line"),
     ],
 )

@@ -170,10 +170,15 @@ def is_hash(text: str) -> bool:
 
 def is_about(fact: Fact, chain: str) -> bool:
     """Return True if a fact says that this history follows one of another chain."""
-    return fact.body.get("known_chain") == chain or chain in (fact.body.get("known_chains") or ())
+    others = fact.body.get("known_chains")
+    # An edited file may have anything there.
+    return fact.body.get("known_chain") == chain or (isinstance(others, list) and chain in others)
 
 
 def is_left(fact: Fact, head: Head) -> bool:
     """Return True if a fact says that the history which a head is of was left for an older copy."""
     body = fact.body
-    return body.get("known_chain") == head.chain and body.get("seq", head.seq) < head.seq <= body.get("known_seq", 0)
+    after, last = body.get("seq", head.seq), body.get("known_seq", 0)
+    if not isinstance(after, int) or not isinstance(last, int):
+        return False
+    return body.get("known_chain") == head.chain and after < head.seq <= last

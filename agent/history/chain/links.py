@@ -127,7 +127,7 @@ def fact_of(at: int, body: str) -> Fact:
     try:
         content = msgspec.json.decode(body)
         kind = content.pop("fact")
-    except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
+    except (msgspec.DecodeError, AttributeError, KeyError, RecursionError, TypeError) as error:
         raise ValueError(f"not a fact: {body[:80]!r}") from error
     if not isinstance(kind, str):
         raise ValueError(f"not a fact: {body[:80]!r}")  # noqa: TRY004 - callers expect one error for any other body

@@ -142,7 +142,9 @@ class Walk:
 
     def _say_altered(self, body: object, at: int) -> None:
         content = body if isinstance(body, dict) else {}
-        minutes = [minute for minute in content.get("minutes") or [at] if isinstance(minute, int)] or [at]
+        named = content.get("minutes")
+        minutes = [minute for minute in named if isinstance(minute, int)] if isinstance(named, list) else []
+        minutes = minutes or [at]
         table = str(content.get("table"))
         words = f"rows of {table} were not those that had been written, as was seen at their {content.get('during')}"
         self._find(FindingKind.ALTERED, words, min(minutes), max(minutes) + 60, table=table)

@@ -15,7 +15,7 @@ from patience import PATIENT_S
 from agent.exporters.mqtt.exporter import MqttExporter
 from agent.files.signing import PublicKey, public_file, read_public_key
 from agent.history.chain.heads import SignedHead
-from agent.history.heads import key_file, latest_file, log_file
+from agent.history.heads import MOST_OTHER_KEYS, key_file, latest_file, log_file
 
 pytestmark = pytest.mark.program("mosquitto")
 
@@ -163,4 +163,23 @@ def test_nonsense_at_the_broker_says_nothing(tmp_path: Path) -> None:
         keeper.history.hear_head(signed, "site", True)  # noqa: FBT003  a callback's signature
     keeper.minute()
     assert doubts(keeper) == {}
+    keeper.history.close()
+
+
+def test_a_broker_that_invents_keys_does_not_fill_the_chain(tmp_path: Path) -> None:
+    """Nobody can check what an unknown key signed: some become facts, the others only the doubt they belong to."""
+    keeper = Keeper(tmp_path / "site.history.sqlite", at=AT)
+    keeper.minutes(3)
+    head = keeper.history.health.head
+    assert head is not None
+    for begin in range(0, 200, 50):
+        for number in range(begin, begin + 50):
+            signed = SignedHead(replace(head.head, key=f"{number:016x}", seq=1 + number), head.signature)
+            keeper.history.hear_head(signed, "site", True)  # noqa: FBT003  a callback's signature
+        long = SignedHead(replace(head.head, key="k" * 60_000), head.signature)
+        keeper.history.hear_head(long, "site", True)  # noqa: FBT003  a callback's signature
+        keeper.minute()
+    assert keeper.history.health.doubts["other_key"] == MOST_OTHER_KEYS
+    told = list(keeper.history._file.chain_facts("other_key"))  # type: ignore[union-attr]
+    assert [fact.body["key"] for fact in told] == [f"{number:016x}" for number in range(MOST_OTHER_KEYS)]
     keeper.history.close()
