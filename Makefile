@@ -2,7 +2,7 @@
 #
 #   make demo        watch a simulated site
 #   make stack       the same with Prometheus, its rules and Alertmanager, on high loopback ports
-#   make test        all tests but the slow ones; about eight minutes on two cores
+#   make test        all tests but the slow ones; nine to ten minutes on two cores
 #   make test-slow   all tests; half an hour, as root, because it installs the package in a Debian of its own
 #   make hil UNITS=10.20.0.11,10.20.0.12   what real units do of what the agent rests on; read-only, ten minutes
 #   make test-abuse  hostile input, faults and soak runs against whole agents; about 20 minutes
