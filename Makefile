@@ -90,7 +90,7 @@ $(ANSIBLE)/.installed: deploy/dev/ansible.lock
 
 # Tests mostly wait for programs they started, hence the workers; a file stays with one, because it may own fixed ports.
 test: setup-dev programs $(CLIENT)/.installed
-	@echo "running the tests on $(JOBS) processes: about eight minutes on two cores; one dot is one test"
+	@echo "running the tests on $(JOBS) processes: nine to ten minutes on two cores; one dot is one test"
 	@echo "they use loopback alone, and end every program that they start"
 	@$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
